@@ -1,0 +1,46 @@
+"""Build Sesam connectors that do not lose data.
+
+Everything an author needs is here; ``sesam_connector_sdk.testing`` holds what tests need.
+"""
+
+from importlib.metadata import version as _version
+
+from .entity import Entity
+from .errors import (
+    ConnectorError,
+    DestinationNotAllowed,
+    OutcomeUnknown,
+    Rejected,
+    TargetRefusedUs,
+    TargetUnavailable,
+    Throttled,
+)
+from .protocol import PushParameters
+from .server import serve
+from .settings import Secret, ServerSettings, Settings, SettingsError
+from .sink import Batch, Request, Sink
+from .web import wsgi_app
+
+__version__ = _version("sesam-connector-sdk")
+
+__all__ = [
+    "Batch",
+    "ConnectorError",
+    "DestinationNotAllowed",
+    "Entity",
+    "OutcomeUnknown",
+    "PushParameters",
+    "Rejected",
+    "Request",
+    "Secret",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "Sink",
+    "TargetRefusedUs",
+    "TargetUnavailable",
+    "Throttled",
+    "__version__",
+    "serve",
+    "wsgi_app",
+]

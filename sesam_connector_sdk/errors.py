@@ -1,0 +1,210 @@
+"""Every error a connector can answer with: its status, its code, and what the hub should do.
+
+One class is one row of the table in ``docs/reference/statuses.md``. This module knows nothing of
+HTTP beyond the status number, and imports nothing else of the SDK.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class Retry(enum.Enum):
+    """What the hub should do with a request that got this answer."""
+
+    NEVER = "no batch retries"
+    WAIT = "wait, then retry"
+    LATER = "retry later"
+    FEW = "few retries"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityProblem:
+    """One entity that could not be taken, and why.
+
+    Attributes:
+        id: The entity's ``_id``, or None where it has none.
+        position: Zero-based position of the entity in the request's array.
+        reason: One sentence for the person who mends the data; never a value of the entity.
+    """
+
+    id: str | None
+    position: int
+    reason: str
+
+
+class ConnectorError(Exception):
+    """The connector could not do what was asked.
+
+    Args:
+        detail: What is wrong, where, and what to do, in a sentence or two. It is sent to the hub,
+            which copies it into the pipe's log: no payloads, no secrets.
+        entities: The entities this is about, if it is about some of them.
+        retry_after: Seconds after which trying again makes sense, sent as ``Retry-After``.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "bug"
+    retry: ClassVar[Retry] = Retry.FEW
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        entities: Sequence[EntityProblem] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        self.detail = detail or self.title()
+        self.entities = tuple(entities)
+        self.retry_after = retry_after
+        super().__init__(self.detail)
+
+    @classmethod
+    def title(cls) -> str:
+        """The first sentence of the class's docstring: the same text for every occurrence."""
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+
+
+class MalformedBody(ConnectorError):
+    """The body is not a JSON array of objects."""
+
+    status = 400
+    code = "malformed-body"
+    retry = Retry.NEVER
+
+
+class InvalidParameter(ConnectorError):
+    """A query parameter of the protocol has a value that it cannot have."""
+
+    status = 400
+    code = "invalid-parameter"
+    retry = Retry.NEVER
+
+
+class DestinationNotAllowed(ConnectorError):
+    """The request names a destination that this connector may not write to."""
+
+    status = 403
+    code = "destination-not-allowed"
+    retry = Retry.NEVER
+
+
+class UnknownRoute(ConnectorError):
+    """No connector answers on this path."""
+
+    status = 404
+    code = "unknown-route"
+    retry = Retry.NEVER
+
+
+class MethodNotAllowed(ConnectorError):
+    """This path does not answer to this method."""
+
+    status = 405
+    code = "method-not-allowed"
+    retry = Retry.NEVER
+
+
+class TooLarge(ConnectorError):
+    """The body, or one entity in it, is larger than the connector accepts."""
+
+    status = 413
+    code = "too-large"
+    retry = Retry.NEVER
+
+
+class UnsupportedMediaType(ConnectorError):
+    """The body is not declared as plain JSON in UTF-8."""
+
+    status = 415
+    code = "unsupported-media-type"
+    retry = Retry.NEVER
+
+
+class Rejected(ConnectorError):
+    """Some entities can never be accepted as they are.
+
+    Raise it from ``write`` when the target says that the data is wrong for good; use
+    ``batch.reject`` where you know which entity is meant. The hub then sends the entities of the
+    batch one at a time, so only the bad one is dead-lettered.
+    """
+
+    status = 422
+    code = "rejected"
+    retry = Retry.NEVER
+
+
+class Throttled(ConnectorError):
+    """The target, or the connector itself, asks for a pause."""
+
+    status = 429
+    code = "throttled"
+    retry = Retry.WAIT
+
+    def __init__(self, detail: str = "", *, retry_after: float = 10.0) -> None:
+        super().__init__(detail, retry_after=retry_after)
+
+
+class Bug(ConnectorError):
+    """The connector has a bug; its log holds the details under the error id."""
+
+    status = 500
+    code = "bug"
+    retry = Retry.FEW
+
+
+class TargetRefusedUs(ConnectorError):
+    """The target refuses the connector itself: its credentials, or the place it writes to."""
+
+    status = 502
+    code = "target-refused-us"
+    retry = Retry.LATER
+
+
+class TargetUnavailable(ConnectorError):
+    """The target cannot be reached, or cannot take entities now."""
+
+    status = 503
+    code = "target-unavailable"
+    retry = Retry.WAIT
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        entities: Sequence[EntityProblem] = (),
+        retry_after: float = 10.0,
+    ) -> None:
+        super().__init__(detail, entities=entities, retry_after=retry_after)
+
+
+class ShuttingDown(TargetUnavailable):
+    """The connector is shutting down and takes no new requests."""
+
+    code = "shutting-down"
+
+
+class OutcomeUnknown(ConnectorError):
+    """The target did not confirm in time: entities may or may not have been delivered."""
+
+    status = 504
+    code = "outcome-unknown"
+    retry = Retry.WAIT
+
+
+_UNSAFE = re.compile(r"[^\x20-\x7e\u00a1-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U0003fffd]")
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Text that is safe to put in a log line or an answer: control characters escaped, cut short.
+
+    Args:
+        text: Any text, also one with control characters or lone surrogates.
+        limit: Longest result in characters, before escaping.
+    """
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), cut)

@@ -1,0 +1,282 @@
+"""Reads a JSON array from a stream in bounded memory, a chunk of whole items at a time.
+
+Knows bytes and JSON grammar only: what the items mean belongs to ``entity``. Imports nothing of
+the SDK but ``errors``.
+
+How a chunk is cut. The end of the last whole item in a buffer is *guessed*, with a search for the
+bytes that stood between two earlier items, and *proved*: the buffer up to the guess, put in
+brackets, parses as a JSON array if and only if the guess was a real boundary, because a cut inside
+a string or a nested value leaves something open. A wrong guess therefore costs a second parse and
+is never wrong output. Where guesses fail, the items are walked one at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from .errors import MalformedBody, TooLarge
+
+CHUNK_BYTES = 256 * 1024
+"""How much is read and parsed at a time; also about the memory that a reader needs."""
+
+_GUESSES = 4
+_TRUNCATED = "the body ends in the middle"
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+_ONE = msgspec.json.Decoder(msgspec.Raw)
+_NEXT_VALUE = re.compile(r"trailing characters \(byte (\d+)\)")
+_AT_BYTE = re.compile(r"^(?:JSON is malformed: )?(.*?)(?: \(byte (\d+)\))?$")
+_FIRST_KEY = re.compile(rb'\s*\{\s*"[^"\\]{1,64}"')
+_WHITESPACE = b" \t\r\n"
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+# Half of a surrogate pair, with enough behind it to know that the other half does not follow.
+_LONE_SURROGATE = re.compile(
+    rb"(?<!\\)(?:\\\\)*\\u[dD]"
+    rb"(?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])(?=.{6})|[c-fC-F][0-9a-fA-F]{2})",
+    re.DOTALL,
+)
+
+
+class Chunk(NamedTuple):
+    """Some consecutive items of the array.
+
+    Attributes:
+        document: The items as a JSON array of their own, in UTF-8.
+        items: The items' bytes, exactly as they came.
+    """
+
+    document: bytes
+    items: list[msgspec.Raw]
+
+
+def chunks(
+    stream: BinaryIO, *, max_item: int, max_depth: int, chunk: int = CHUNK_BYTES
+) -> Iterator[Chunk]:
+    """Split the JSON array in ``stream`` into chunks of whole items, in order.
+
+    Args:
+        stream: The body from its first byte; read to its end.
+        max_item: Largest item in bytes. Memory stays below twice ``chunk`` plus twice this.
+        max_depth: Deepest nesting of an item: ``{"a": [1]}`` has depth 2.
+        chunk: Bytes to read at a time.
+
+    Yields:
+        Chunks of at least one item. An empty array yields nothing.
+
+    Raises:
+        MalformedBody: The stream is not one JSON array in UTF-8. Chunks before the fault have been
+            yielded by then: go through once before acting on any.
+        TooLarge: An item has more than ``max_item`` bytes.
+    """
+    return _Reader(stream, max_item, max_depth, chunk).read()
+
+
+class _Reader:
+    """The state of one pass through a stream."""
+
+    def __init__(self, stream: BinaryIO, max_item: int, max_depth: int, chunk: int) -> None:
+        self.stream = stream
+        self.max_item = max_item
+        self.max_depth = max_depth
+        self.chunk = chunk
+        self.count = 0
+        self.delimiter = b""
+
+    def read(self) -> Iterator[Chunk]:
+        data = self._after_bracket()
+        while more := self._read(len(data)):
+            data += more
+            cut, found = self._cut(data)
+            if found is None:
+                self._refuse_start(data)
+                continue
+            yield self._count(found)
+            data = data[cut + 1 :]
+        last = self._last(data)
+        if last.items:
+            yield self._count(last)
+
+    def _read(self, held: int) -> bytes:
+        # An item larger than the chunk: read as much again as is held, so the work stays linear.
+        return self.stream.read(max(self.chunk, held))
+
+    def _after_bracket(self) -> bytes:
+        """Read up to the array's opening bracket and return what was read behind it."""
+        data = b""
+        while not data and (more := self.stream.read(self.chunk)):
+            data = more.lstrip(_WHITESPACE)
+        if data.startswith(b"["):
+            return data[1:]
+        raise MalformedBody(_not_an_array(data))
+
+    def _cut(self, data: bytes) -> tuple[int, Chunk | None]:
+        """The position of the comma behind the last whole item, and the items before it."""
+        for cut in self._guesses(data):
+            found = _parse(data[:cut])
+            if found is not None:
+                return cut, found
+        return self._walk(data)
+
+    def _guesses(self, data: bytes) -> Iterator[int]:
+        if not self.delimiter:
+            self.delimiter = _learn_delimiter(data)
+        end = len(data)
+        for _ in range(_GUESSES if self.delimiter else 0):
+            at = data.rfind(self.delimiter, 0, end)
+            if at < 0:
+                return
+            yield data.index(b",", at)
+            end = at + len(self.delimiter) - 1
+
+    def _walk(self, data: bytes) -> tuple[int, Chunk | None]:
+        cut = -1
+        while (comma := _comma_after_value(data, cut + 1)) is not None:
+            cut = comma
+        return cut, _parse(data[:cut]) if cut >= 0 else None
+
+    def _count(self, found: Chunk) -> Chunk:
+        _refuse_bad_utf8(found.document, self.count)
+        for position, item in enumerate(found.items, self.count):
+            text = bytes(item)
+            # Counting brackets is cheap and never less than the depth.
+            if text.count(b"{") + text.count(b"[") > self.max_depth < _depth(text):
+                raise MalformedBody(self._too_deep(position))
+            if len(text) > self.max_item:
+                raise TooLarge(self._too_large(position))
+        self.count += len(found.items)
+        return found
+
+    def _refuse_start(self, data: bytes) -> None:
+        """Refuse an unfinished item that more data cannot mend."""
+        reason = _fault(data)
+        if reason:
+            raise MalformedBody(self._malformed(self.count, reason))
+        if len(data) > self.max_item + self.chunk:
+            raise TooLarge(self._too_large(self.count))
+
+    def _last(self, data: bytes) -> Chunk:
+        """The items up to the end of the stream, which must close the array."""
+        document = b"[" + data
+        try:
+            found = Chunk(document, _ITEMS.decode(document))
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise MalformedBody(self._where(data, error)) from None
+        if self.count and not found.items:
+            raise MalformedBody(self._malformed(self.count, "trailing comma in array"))
+        return found
+
+    def _where(self, data: bytes, error: Exception) -> str:
+        """Name the item that breaks the array, and how."""
+        start = position = 0
+        while (comma := _comma_after_value(data, start)) is not None:
+            start, position = comma + 1, position + 1
+        # Blanks stand for the end: nothing follows that could complete a surrogate pair.
+        reason = _fault(data[start:] + b" " * 6) or _reason(error, b"")
+        return self._malformed(self.count + position, reason)
+
+    def _malformed(self, position: int, reason: str) -> str:
+        return f"The body is not valid JSON at item {position} of the array: {reason}."
+
+    def _too_large(self, position: int) -> str:
+        return (
+            f"Item {position} of the array has more than {self.max_item} bytes."
+            " Send a smaller entity, or raise MAX_ENTITY_BYTES."
+        )
+
+    def _too_deep(self, position: int) -> str:
+        return (
+            f"Item {position} of the array is nested deeper than {self.max_depth} levels."
+            " Send a flatter entity, or raise MAX_DEPTH."
+        )
+
+
+def _parse(items: bytes) -> Chunk | None:
+    """The items, or None where the bytes are not a row of whole items."""
+    document = b"[%b]" % items
+    try:
+        found = _ITEMS.decode(document)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return Chunk(document, found) if found else None
+
+
+def _comma_after_value(data: bytes, start: int) -> int | None:
+    """Where the value that begins at ``start`` is followed by a comma, if it is."""
+    try:
+        _ONE.decode(memoryview(data)[start:])
+    except (msgspec.DecodeError, RecursionError) as error:
+        found = _NEXT_VALUE.search(str(error))
+        if found:
+            at = start + int(found[1]) - 1  # the parser has consumed the byte that it complains of
+            return at if data[at : at + 1] == b"," else None
+    return None
+
+
+def _learn_delimiter(data: bytes) -> bytes:
+    """What stands between the first two items, up to the second one's first key."""
+    comma = _comma_after_value(data, 0)
+    if comma is None:
+        return b""
+    key = _FIRST_KEY.match(data, comma + 1)
+    start = data.rfind(b"}", 0, comma)
+    return data[start : key.end()] if key and start >= 0 else b""
+
+
+def _refuse_bad_utf8(document: bytes, first: int) -> None:
+    # The parser skips over strings without decoding them, so it accepts what is not UTF-8.
+    if document.isascii():
+        return
+    try:
+        document.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedBody(
+            f"The body is not valid UTF-8 in or behind item {first} of the array:"
+            f" {error.reason}. Send it in UTF-8."
+        ) from None
+
+
+def _not_an_array(data: bytes) -> str:
+    fix = "Send a JSON array of entities, [{...}, ...], also for a single one."
+    if not data:
+        return f"The body is empty. {fix} An empty batch is [], not nothing."
+    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        return "The body begins with a byte order mark. Send plain UTF-8 without one."
+    return f"The body is not a JSON array. {fix}"
+
+
+def _fault(data: bytes) -> str:
+    """Why the value at the start of ``data`` can never become valid; empty if it still can."""
+    try:
+        _ONE.decode(data)
+    except RecursionError as error:
+        return _reason(error, data)
+    except msgspec.DecodeError as error:
+        reason = _reason(error, data)
+        return "" if reason == _TRUNCATED or _NEXT_VALUE.search(str(error)) else reason
+    return ""
+
+
+def _reason(error: Exception, data: bytes) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    found = _AT_BYTE.match(str(error))
+    text = found[1] if found else "it cannot be read"
+    if "truncated" not in text:
+        return text
+    # The parser says of half a surrogate pair, too, that the input ends too early.
+    return "a string holds half of a surrogate pair" if _LONE_SURROGATE.search(data) else _TRUNCATED
+
+
+def _depth(item: bytes) -> int:
+    """The deepest nesting of one valid JSON value."""
+    depth = deepest = 0
+    for token in _TOKEN.finditer(item):
+        if token[0] in (b"{", b"["):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+    return deepest

@@ -1,0 +1,8 @@
+"""The process: settings from the environment, waitress, signals, a drain, logs to stdout.
+
+``serve`` is the whole public door. Only ``waitress_server`` knows waitress.
+"""
+
+from .process import serve
+
+__all__ = ["serve"]

@@ -1,0 +1,119 @@
+"""waitress, configured for the hub and stopped without losing a request.
+
+The only module that knows waitress, and the one place where its insides are touched: its socket
+map, ``active_channels``, ``task_dispatcher`` and the state of its channels.
+``tests/server/test_waitress_server.py`` fails when waitress changes under it.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from waitress import wasyncore
+from waitress.server import create_server
+
+from sesam_connector_sdk.settings import ServerSettings
+
+_POLL_SECONDS = 1.0
+_DRAIN_POLL_SECONDS = 0.05
+
+
+class WaitressServer:
+    """A listening waitress that ends when told to, after its requests.
+
+    Args:
+        app: Any WSGI application.
+        settings: Port, limits, threads and the time a drain may take.
+
+    Raises:
+        OSError: The port cannot be listened on.
+    """
+
+    def __init__(self, app: Callable[..., Any], settings: ServerSettings) -> None:
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._map: dict[int, Any] = {}
+        self._server: Any = create_server(app, map=self._map, **_adjustments(settings))
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as ``host:port``."""
+        return f"{self._server.effective_host}:{self._server.effective_port}"
+
+    def stop(self) -> None:
+        """Begin to drain. Safe from any thread and from a signal handler."""
+        self._stopping.set()
+        self._server.pull_trigger()
+
+    def stopping(self) -> bool:
+        """Whether the drain has begun."""
+        return self._stopping.is_set()
+
+    def stop_on_signals(self) -> None:
+        """Begin to drain on SIGTERM or SIGINT, also as PID 1, where no default handler works."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop()
+
+    def run(self) -> bool:
+        """Serve until told to stop, then let what has begun finish.
+
+        Returns:
+            True if every request was answered before the drain's deadline.
+        """
+        while not self.stopping():
+            self._loop_once(_POLL_SECONDS)
+        return self._drain()
+
+    def _drain(self) -> bool:
+        self._close_listener()
+        deadline = time.monotonic() + self._settings.drain_timeout
+        while (finished := self._close_idle()) is False and time.monotonic() < deadline:
+            self._loop_once(_DRAIN_POLL_SECONDS)
+        self._server.task_dispatcher.shutdown(timeout=1 if finished else 0)
+        wasyncore.close_all(self._map)
+        return finished
+
+    def _close_listener(self) -> None:
+        # Not server.close(): that closes the trigger, which the worker threads still need.
+        self._server.accepting = False
+        self._server.del_channel()
+        self._server.socket.close()
+
+    def _close_idle(self) -> bool:
+        """Close connections on which nothing is going on; say whether that was all of them."""
+        busy = False
+        for channel in list(self._server.active_channels.values()):
+            if channel.requests or channel.request is not None or channel.total_outbufs_len:
+                busy = True
+            else:
+                channel.will_close = True
+        return not busy
+
+    def _loop_once(self, seconds: float) -> None:
+        wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
+
+
+def _adjustments(settings: ServerSettings) -> dict[str, Any]:
+    return {
+        "host": settings.bind_address,
+        "port": settings.port,
+        "threads": settings.threads,
+        "connection_limit": settings.connections,
+        "max_request_body_size": settings.max_body_bytes,
+        # Bodies are kept in memory, within the limit: no writable /tmp is needed.
+        "inbuf_overflow": settings.max_body_bytes + 1,
+        "outbuf_overflow": 4 * 1024 * 1024,
+        "outbuf_high_watermark": 1024 * 1024,
+        "recv_bytes": 64 * 1024,
+        "asyncore_use_poll": True,
+        "ident": None,
+        "clear_untrusted_proxy_headers": True,
+    }

@@ -1,0 +1,316 @@
+"""Typed settings from environment variables, every problem reported at once.
+
+A connector's settings are a subclass of ``Settings``; the server's own are ``ServerSettings``.
+Imports ``errors`` only.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import os
+import textwrap
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+import msgspec
+
+from .errors import printable
+
+SYSTEM_VARIABLES = frozenset(
+    {
+        *("HOME", "HOST", "HOSTNAME", "LANG", "LANGUAGE", "LC_ALL", "LOGNAME", "MAIL", "OLDPWD"),
+        *("PATH", "PWD", "PYTHONPATH", "SHELL", "SHLVL", "TEMP", "TERM", "TMP", "TMPDIR", "TZ"),
+        *("USER", "USERNAME", "_"),
+    }
+)
+"""Variables that a system sets by itself: a setting of that name would silently read them."""
+
+
+class Secret:
+    """A value that never shows itself: ``repr``, ``str`` and ``format`` give three stars.
+
+    Args:
+        value: The secret; read it back with ``reveal`` at the place that needs it, and only there.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+
+class SettingsError(Exception):
+    """Some variables are missing or wrong.
+
+    Attributes:
+        problems: One readable line for each; a line names the variable, never its value.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a person needs to know about one setting.
+
+    Attributes:
+        field: The attribute of the settings class.
+        variable: The environment variable.
+        kind: The type in words.
+        default: The default as a variable's text; None if the setting is required.
+        secret: Whether the value is a secret.
+        description: The text under the field in its class.
+    """
+
+    field: str
+    variable: str
+    kind: str
+    default: str | None
+    secret: bool
+    description: str
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of a connector's settings: each field is read from the variable of its name.
+
+    ``notes_file: str`` is read from ``NOTES_FILE``. A string is taken as it is, a number or a bool
+    is read from its text, every other type from JSON (a list of strings also from a comma-separated
+    text). An empty variable counts as not set. Write a string under each field: it is shown when
+    the variable is missing and in the documentation. Use ``Secret`` for what must not be shown.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for field in cls.__annotations__:
+            if field.upper() in SYSTEM_VARIABLES:
+                raise TypeError(
+                    f"{cls.__name__}.{field} would read the system's own variable {field.upper()};"
+                    " choose another name"
+                )
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the settings.
+
+        Args:
+            environment: The variables; the process's own by default.
+
+        Raises:
+            SettingsError: Variables are missing or wrong, or do not fit together; lists them all.
+        """
+        variables = os.environ if environment is None else environment
+        problems: list[str] = []
+        values: dict[str, Any] = {}
+        for setting, kind in zip(cls.describe(), cls._types(), strict=True):
+            text = variables.get(setting.variable, "")
+            if text:
+                try:
+                    values[setting.field] = _read(text, kind)
+                except (ValueError, msgspec.ValidationError):
+                    problems.append(_wrong(setting))
+            elif setting.default is None:
+                problems.append(_missing(setting))
+        if problems:
+            raise SettingsError(problems)
+        return cls._checked(values)
+
+    @classmethod
+    def _checked(cls, values: dict[str, Any]) -> Self:
+        settings = cls(**values)
+        problems = list(settings.problems())
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    def problems(self) -> Iterable[str]:
+        """Override to say what does not fit together, a line each. Called once, when read."""
+        return ()
+
+    @classmethod
+    def describe(cls) -> list[Setting]:
+        """Every setting of the class, in the order of its fields."""
+        texts = _descriptions(cls)
+        return [
+            Setting(
+                field=field.name,
+                variable=field.name.upper(),
+                kind=_kind(kind),
+                default=_default(field),
+                secret=_is_secret(kind),
+                description=texts.get(field.name, ""),
+            )
+            for field, kind in zip(msgspec.structs.fields(cls), cls._types(), strict=True)
+        ]
+
+    @classmethod
+    def _types(cls) -> list[Any]:
+        hints = typing.get_type_hints(cls, include_extras=True)
+        return [hints[field.name] for field in msgspec.structs.fields(cls)]
+
+
+Bytes = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class ServerSettings(Settings, frozen=True, kw_only=True):
+    """The settings that every connector has: its port, its limits, its log."""
+
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 5000
+    """TCP port to listen on. 0 takes a free one; the log says which."""
+
+    bind_address: str = "0.0.0.0"  # noqa: S104  # a container is reached from outside itself
+    """Address to listen on. The default takes connections from everywhere, as a container must."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    """Least severe level that is logged."""
+
+    max_body_bytes: Bytes = 4 * 1024 * 1024
+    """Largest request body in bytes. Each request at work may hold this much memory."""
+
+    max_entity_bytes: Bytes = 1024 * 1024
+    """Largest entity in bytes. Each request at work may hold this twice, beside its body."""
+
+    max_depth: Annotated[int, msgspec.Meta(ge=1, le=200)] = 100
+    """Deepest nesting of an entity. Costs no memory; far below what the parser can take."""
+
+    threads: Count = 12
+    """Requests worked on at once; the hub sends up to 10. Each holds a body and an entity."""
+
+    connections: Count = 200
+    """Connections kept open at once; further ones wait. About 20 KB of memory each."""
+
+    request_timeout: Seconds = 300.0
+    """Seconds that a request may take. Sinks use it as the deadline for their target."""
+
+    drain_timeout: Seconds = 25.0
+    """Seconds that requests get to finish after SIGTERM, before the process ends anyway."""
+
+
+def _read(text: str, kind: Any) -> Any:
+    inner = _plain(kind)
+    if inner is Secret:
+        return Secret(text)
+    if inner is bool:
+        text = text.lower()
+    if inner is str or inner in (bool, int, float) or typing.get_origin(inner) is Literal:
+        return msgspec.convert(text, kind, strict=False)
+    if inner == list[str] and not text.lstrip().startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return msgspec.json.decode(text.encode("utf-8", "strict"), type=kind)
+
+
+def _plain(kind: Any) -> Any:
+    """The type without ``Annotated`` and without ``| None``."""
+    if typing.get_origin(kind) is Annotated:
+        return _plain(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        members = [arg for arg in typing.get_args(kind) if arg is not type(None)]
+        return _plain(members[0]) if len(members) == 1 else kind
+    return kind
+
+
+def _is_secret(kind: Any) -> bool:
+    return _plain(kind) is Secret
+
+
+_WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", Secret: "secret"}
+
+
+def _kind(kind: Any) -> str:
+    inner = _plain(kind)
+    if typing.get_origin(inner) is Literal:
+        return "one of " + ", ".join(str(value) for value in typing.get_args(inner))
+    if inner == list[str]:
+        return "JSON array of texts, or texts with commas between them"
+    word = _WORDS.get(inner, "JSON")
+    return word + _bounds(kind)
+
+
+def _bounds(kind: Any) -> str:
+    if typing.get_origin(kind) is not Annotated:
+        return ""
+    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
+    metas = [arg for arg in typing.get_args(kind) if isinstance(arg, msgspec.Meta)]
+    found = [
+        f" {word} {getattr(meta, name)}"
+        for meta in metas
+        for name, word in words.items()
+        if getattr(meta, name) is not None
+    ]
+    return "".join(found)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str | None:
+    if field.required:
+        return None
+    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _missing(setting: Setting) -> str:
+    return f"{setting.variable} is not set. {setting.description}".rstrip()
+
+
+def _wrong(setting: Setting) -> str:
+    # The value is not shown: it may be a secret that was put into the wrong variable.
+    return f"{setting.variable} is not {_article(setting.kind)}. {setting.description}".rstrip()
+
+
+def _article(kind: str) -> str:
+    if kind.startswith(("one of", "true", "JSON")):
+        return kind
+    return f"{'an' if kind.startswith('i') else 'a'} {kind}"
+
+
+def _descriptions(cls: type) -> dict[str, str]:
+    """The string under each field, read from the source of the class and its bases."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if issubclass(base, Settings) and base is not Settings:
+            found |= _descriptions_of(base)
+    return found
+
+
+def _descriptions_of(cls: type) -> dict[str, str]:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    except (OSError, TypeError, SyntaxError):
+        return {}  # a class made where there is no source has no descriptions
+    body = typing.cast("ast.ClassDef", tree.body[0]).body
+    return {
+        field.target.id: printable(" ".join(text.value.value.split()), 1000)
+        for field, text in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }

@@ -1,0 +1,186 @@
+"""The entities of one request, and the account of what became of each.
+
+Imports ``entity``, ``jsonarray`` and ``errors``; knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from sesam_connector_sdk.entity import Entity, entities
+from sesam_connector_sdk.errors import EntityProblem, Rejected, TargetUnavailable
+from sesam_connector_sdk.jsonarray import Chunk, chunks
+
+from .request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a batch may hold.
+
+    Attributes:
+        max_entity: Largest entity in bytes.
+        max_depth: Deepest nesting of an entity.
+    """
+
+    max_entity: int = 1024 * 1024
+    max_depth: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How many entities of an accepted request ended how.
+
+    Attributes:
+        delivered: Taken by ``write``; superseded versions count here.
+        skipped: Left out by a declared policy.
+    """
+
+    delivered: int
+    skipped: int
+
+
+class Batch:
+    """The entities of one request, in the order in which the hub sent them.
+
+    Iterate it, as often as you like: it is read from the request's body in chunks, so memory stays
+    bounded. Every entity must be accounted for by the time ``write`` returns. It is *delivered* if
+    it was yielded, unless ``reject``, ``fail`` or ``skip`` named it. Use a batch from one thread at
+    a time, and not after ``write`` has returned.
+
+    Args:
+        body: The request's body: a JSON array, seekable, whole.
+        request: What came with it.
+        limits: What it may hold.
+
+    Attributes:
+        request: What came with the batch.
+    """
+
+    def __init__(
+        self, body: BinaryIO, request: Request | None = None, limits: Limits | None = None
+    ) -> None:
+        self.request = request or Request()
+        self._body = body
+        self._limits = limits or Limits()
+        self._count = 0
+        self._taken = 0
+        self._kept: list[list[Entity]] | None = None
+        self._rejected: dict[int, EntityProblem] = {}
+        self._failed: dict[int, EntityProblem] = {}
+        self._skipped: dict[int, EntityProblem] = {}
+
+    def __len__(self) -> int:
+        """How many entities the request holds."""
+        return self._count
+
+    def __repr__(self) -> str:
+        return f"<Batch of {self._count} entities>"
+
+    def __iter__(self) -> Iterator[Entity]:
+        position = -1
+        try:
+            for group in self._groups() if self._kept is None else self._kept:
+                for entity in group:
+                    position += 1
+                    yield entity
+        finally:
+            # Also where the author leaves the loop early: what was yielded was taken.
+            self._taken = max(self._taken, position + 1)
+
+    def latest(self) -> Iterator[Entity]:
+        """Only the last version of each ``_id``, in the order of those versions.
+
+        Superseded versions count as delivered. Memory: the ids of the batch.
+        """
+        last = {entity.id: entity.position for entity in self}
+        return (entity for entity in self if last[entity.id] == entity.position)
+
+    def reject(self, entity: Entity, reason: str) -> None:
+        """This entity can never be accepted as it is; the answer is 422 and names it.
+
+        Args:
+            entity: An entity of this batch.
+            reason: One sentence for whoever mends the data. No values of the entity.
+        """
+        self._rejected[entity.position] = entity.problem(reason)
+
+    def fail(self, entity: Entity, reason: str) -> None:
+        """This entity did not arrive and should be sent again; the answer is 503 and names it.
+
+        Args:
+            entity: An entity of this batch.
+            reason: One sentence for whoever runs the connector. No values of the entity.
+        """
+        self._failed[entity.position] = entity.problem(reason)
+
+    def skip(self, entity: Entity, reason: str) -> None:
+        """This entity is left out by a declared policy, which is a success.
+
+        Args:
+            entity: An entity of this batch.
+            reason: The policy, in a few words.
+        """
+        self._skipped[entity.position] = entity.problem(reason)
+
+    def validate(self) -> None:
+        """Read the whole body once, so that nothing is delivered of a request that is wrong.
+
+        Called by the SDK before ``write``. A body of one chunk keeps its entities, so that they
+        are parsed only once.
+
+        Raises:
+            MalformedBody: The body is not a JSON array of objects.
+            TooLarge: An entity is over the limit.
+            Rejected: Entities without a usable ``_id``; names every one.
+        """
+        refused = None
+        problems: list[EntityProblem] = []
+        group: list[Entity] = []
+        for chunk in self._chunks():
+            try:
+                group = entities(chunk, self._count, self.request.push.sequence_id)
+            except Rejected as error:
+                refused = error
+                problems += error.entities
+            self._count += len(chunk.items)
+        if refused:
+            raise Rejected(refused.detail, entities=problems)
+        if len(group) == self._count:
+            self._kept = [group]
+
+    def settle(self) -> Receipt:
+        """Close the account after ``write`` has returned.
+
+        Raises:
+            TargetUnavailable: An entity failed. Retryable beats permanent, so that nothing good is
+                dead-lettered because of its neighbour.
+            Rejected: An entity was rejected, and none failed.
+            RuntimeError: Not every entity was taken: a bug of the sink.
+        """
+        if self._taken < self._count:
+            raise RuntimeError(
+                f"write returned after taking {self._taken} of {self._count} entities;"
+                " iterate over the whole batch, or raise an error"
+            )
+        if self._failed:
+            problems = [*self._failed.values(), *self._rejected.values()]
+            raise TargetUnavailable("Some entities did not arrive.", entities=problems)
+        if self._rejected:
+            raise Rejected(entities=list(self._rejected.values()))
+        return Receipt(delivered=self._count - len(self._skipped), skipped=len(self._skipped))
+
+    def _groups(self) -> Iterator[list[Entity]]:
+        position = 0
+        for chunk in self._chunks():
+            group = entities(chunk, position, self.request.push.sequence_id)
+            position += len(group)
+            yield group
+
+    def _chunks(self) -> Iterator[Chunk]:
+        self._body.seek(0)
+        return chunks(
+            self._body, max_item=self._limits.max_entity, max_depth=self._limits.max_depth
+        )

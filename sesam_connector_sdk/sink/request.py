@@ -1,0 +1,36 @@
+"""The circumstances of one batch: where it goes, where it stands in the hub's run, how long it has.
+
+Imports ``protocol`` only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sesam_connector_sdk.protocol import PushParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What came with a batch, beside its entities.
+
+    Attributes:
+        fields: The fields of the connector's route: ``{"queue": "my_queue"}``.
+        query: The pipe's own query parameters, without those of the protocol.
+        headers: Request headers, names in lower case.
+        push: The parameters of the JSON push protocol.
+        deadline: When the request must be answered, on the clock of ``time.monotonic``, in seconds.
+    """
+
+    # Headers may carry credentials and a query may too: none of them in a repr.
+    fields: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    push: PushParameters = field(default_factory=PushParameters)
+    deadline: float = float("inf")
+
+    def remaining(self) -> float:
+        """Seconds left until the deadline; never below zero."""
+        return max(0.0, self.deadline - time.monotonic())
