@@ -7,6 +7,7 @@ Imports ``errors`` only.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import itertools
 import os
@@ -95,22 +96,26 @@ class Setting:
     description: str
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+@typing.dataclass_transform(kw_only_default=True, frozen_default=True)
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """Base of a connector's settings: each field is read from the variable of its name.
 
     ``notes_file: str`` is read from ``NOTES_FILE``. A string is taken as it is, a number or a bool
     is read from its text, every other type from JSON (a list of strings also from a comma-separated
     text). An empty variable counts as not set. Write a string under each field: it is shown when
     the variable is missing and in the documentation. Use ``Secret`` for what must not be shown.
+    A subclass is a frozen dataclass, whose fields are given by name.
     """
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        for field in cls.__annotations__:
-            if field.upper() in SYSTEM_VARIABLES:
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        dataclass(frozen=True, kw_only=True)(cls)
+        for field in dataclasses.fields(cls):
+            if field.name.upper() in SYSTEM_VARIABLES:
                 raise TypeError(
-                    f"{cls.__name__}.{field} would read the system's own variable {field.upper()};"
-                    " choose another name"
+                    f"{cls.__name__}.{field.name} would read the system's own variable"
+                    f" {field.name.upper()}; choose another name"
                 )
 
     @classmethod
@@ -164,13 +169,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 secret=_is_secret(kind),
                 description=texts.get(field.name, ""),
             )
-            for field, kind in zip(msgspec.structs.fields(cls), cls._types(), strict=True)
+            for field, kind in zip(dataclasses.fields(cls), cls._types(), strict=True)
         ]
 
     @classmethod
     def _types(cls) -> list[Any]:
         hints = typing.get_type_hints(cls, include_extras=True)
-        return [hints[field.name] for field in msgspec.structs.fields(cls)]
+        return [hints[field.name] for field in dataclasses.fields(cls)]
 
 
 Bytes = Annotated[int, msgspec.Meta(ge=1)]
@@ -178,7 +183,7 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class ServerSettings(Settings, frozen=True, kw_only=True):
+class ServerSettings(Settings):
     """The settings that every connector has: its port, its limits, its log."""
 
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 5000
@@ -220,8 +225,9 @@ def _read(text: str, kind: Any) -> Any:
         text = text.lower()
     if inner is str or inner in (bool, int, float) or typing.get_origin(inner) is Literal:
         return msgspec.convert(text, kind, strict=False)
-    if inner == list[str] and not text.lstrip().startswith("["):
-        return [part.strip() for part in text.split(",") if part.strip()]
+    if inner in _LISTS and not text.lstrip().startswith("["):
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        return msgspec.convert(parts, kind)
     return msgspec.json.decode(text.encode("utf-8", "strict"), type=kind)
 
 
@@ -239,6 +245,7 @@ def _is_secret(kind: Any) -> bool:
     return _plain(kind) is Secret
 
 
+_LISTS = (list[str], tuple[str, ...])
 _WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", Secret: "secret"}
 
 
@@ -246,7 +253,7 @@ def _kind(kind: Any) -> str:
     inner = _plain(kind)
     if typing.get_origin(inner) is Literal:
         return "one of " + ", ".join(str(value) for value in typing.get_args(inner))
-    if inner == list[str]:
+    if inner in _LISTS:
         return "JSON array of texts, or texts with commas between them"
     word = _WORDS.get(inner, "JSON")
     return word + _bounds(kind)
@@ -266,10 +273,12 @@ def _bounds(kind: Any) -> str:
     return "".join(found)
 
 
-def _default(field: msgspec.structs.FieldInfo) -> str | None:
-    if field.required:
+def _default(field: dataclasses.Field[Any]) -> str | None:
+    value = field.default
+    if field.default_factory is not dataclasses.MISSING:
+        value = field.default_factory()
+    if value is dataclasses.MISSING:
         return None
-    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
     if value is None:
         return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
