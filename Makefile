@@ -1,0 +1,56 @@
+# Two commands matter: `make demo` and `make test`. Each sets up everything it needs in .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+CONSTRAINTS := .ci/constraints.txt
+CODE := sesam_connector_sdk tests examples
+PROJECTS := . examples/service_bus_emulator examples/azure_service_bus_sink
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-up test lint docs wheel wheels lock clean
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.installed  ## make .venv with everything in it
+
+.venv/.installed: $(PROJECTS:%=%/pyproject.toml) $(CONSTRAINTS)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) \
+		-e '.[dev]' -e examples/service_bus_emulator -e examples/azure_service_bus_sink
+	touch $@
+
+demo: setup  ## push the example's pipe through the Service Bus sink, and read the queue back
+	$(BIN)/python examples/demo.py
+
+demo-up: setup  ## the same, left running to play with; Ctrl-C ends it
+	$(BIN)/python examples/demo.py --keep-running
+
+test: lint docs  ## every check and every test, in under ten minutes
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: setup  ## style, types, and the rooms' one-way doors
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+docs: setup  ## build docs/ strictly into build/docs
+	$(BIN)/sphinx-build -q -n -W --keep-going -b html docs build/docs
+
+wheel: setup  ## build the SDK's wheel into dist/
+	$(BIN)/python -m build --wheel --outdir dist .
+
+wheels: setup  ## put the wheels that examples/azure_service_bus_sink needs into its wheels/
+	for project in . examples/service_bus_emulator; do \
+		$(BIN)/python -m build --wheel --outdir examples/azure_service_bus_sink/wheels $$project; \
+	done
+
+lock: setup  ## write down the versions that the tests have passed with
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' > $(CONSTRAINTS)
+
+clean:  ## remove what the other commands made
+	rm -rf .venv build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
