@@ -1,0 +1,1 @@
+"""A connector for Sesam: ``sink`` is the connector, ``__main__`` starts it."""
