@@ -71,7 +71,10 @@ class Entity:
         token = bytes(self._head.updated)
         if not token:
             return None
-        value = msgspec.json.decode(token)
+        try:
+            value = msgspec.json.decode(token)
+        except msgspec.DecodeError:
+            return None  # it holds a number that Python cannot read: no version that Sesam knows
         # A bool is an int to Python; Sesam's data model allows a string or an integer only.
         return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
@@ -123,10 +126,15 @@ class Entity:
             JSON in UTF-8; None if there is no such field. A field that is null gives ``null``.
         """
         if field is not None:
-            value = bytes(_field_decoder(field).decode(self._raw).value)
-            return value or None
+            return bytes(self._field(field)) or None
         fields = _FIELDS.decode(self._raw)
         return msgspec.json.encode({k: v for k, v in fields.items() if not k.startswith("_")})
+
+    def _field(self, name: str) -> msgspec.Raw:
+        try:
+            return _field_decoder(name).decode(self._raw).value
+        except ValueError:  # msgspec looks up no name that has a quote or a control character
+            return _FIELDS.decode(self._raw).get(name, _NOTHING)
 
     def problem(self, reason: str) -> EntityProblem:
         """Name this entity in an error."""

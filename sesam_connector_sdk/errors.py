@@ -196,7 +196,12 @@ class OutcomeUnknown(ConnectorError):
     retry = Retry.WAIT
 
 
-_UNSAFE = re.compile(r"[^\x20-\x7e\u00a1-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U0003fffd]")
+# All that is not plainly visible: controls, line separators, what changes the direction of text
+# or has no width, surrogates, private and unassigned planes.
+_UNSAFE = re.compile(
+    r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff"
+    r"\uf900-\ufdcf\ufdf0-\ufefe\uff00-\ufff8\ufffc-\ufffd\U00010000-\U0003fffd]"
+)
 
 
 def printable(text: str, limit: int = 200) -> str:

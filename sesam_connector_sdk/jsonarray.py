@@ -24,7 +24,14 @@ CHUNK_BYTES = 256 * 1024
 """How much is read and parsed at a time; also about the memory that a reader needs."""
 
 _GUESSES = 4
-_TRUNCATED = "the body ends in the middle"
+_END = b" " * 6
+"""Stands for the end of the body: as long as what the parser looks ahead in a surrogate pair."""
+
+_WORDS = {
+    "Input data was truncated": "the body ends in the middle",
+    "unexpected end of hex escape": "a string holds half of a surrogate pair",
+    "invalid utf-16 surrogate pair": "a string holds half of a surrogate pair",
+}
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _ONE = msgspec.json.Decoder(msgspec.Raw)
 _NEXT_VALUE = re.compile(r"trailing characters \(byte (\d+)\)")
@@ -32,12 +39,6 @@ _AT_BYTE = re.compile(r"^(?:JSON is malformed: )?(.*?)(?: \(byte (\d+)\))?$")
 _FIRST_KEY = re.compile(rb'\s*\{\s*"[^"\\]{1,64}"')
 _WHITESPACE = b" \t\r\n"
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
-# Half of a surrogate pair, with enough behind it to know that the other half does not follow.
-_LONE_SURROGATE = re.compile(
-    rb"(?<!\\)(?:\\\\)*\\u[dD]"
-    rb"(?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])(?=.{6})|[c-fC-F][0-9a-fA-F]{2})",
-    re.DOTALL,
-)
 
 
 class Chunk(NamedTuple):
@@ -173,8 +174,7 @@ class _Reader:
         start = position = 0
         while (comma := _comma_after_value(data, start)) is not None:
             start, position = comma + 1, position + 1
-        # Blanks stand for the end: nothing follows that could complete a surrogate pair.
-        reason = _fault(data[start:] + b" " * 6) or _reason(error, b"")
+        reason = _fault(data[start:] + _END) or _reason(error)[0]
         return self._malformed(self.count + position, reason)
 
     def _malformed(self, position: int, reason: str) -> str:
@@ -247,27 +247,24 @@ def _not_an_array(data: bytes) -> str:
     return f"The body is not a JSON array. {fix}"
 
 
-def _fault(data: bytes) -> str:
-    """Why the value at the start of ``data`` can never become valid; empty if it still can."""
+def _fault(items: bytes) -> str:
+    """Why a row of items, cut off anywhere, can never become valid; empty if it still can."""
     try:
-        _ONE.decode(data)
-    except RecursionError as error:
-        return _reason(error, data)
-    except msgspec.DecodeError as error:
-        reason = _reason(error, data)
-        return "" if reason == _TRUNCATED or _NEXT_VALUE.search(str(error)) else reason
+        _ITEMS.decode(b"[" + items)
+    except (msgspec.DecodeError, RecursionError) as error:
+        reason, at = _reason(error)
+        # What the parser says of the very end, more data can mend: half a number, half a pair.
+        return reason if at <= len(items) else ""
     return ""
 
 
-def _reason(error: Exception, data: bytes) -> str:
+def _reason(error: Exception) -> tuple[str, float]:
+    """What the parser complains of, and at which byte; behind every byte if of the end."""
     if isinstance(error, RecursionError):
-        return "it is nested too deeply"
+        return "it is nested too deeply", 0
     found = _AT_BYTE.match(str(error))
-    text = found[1] if found else "it cannot be read"
-    if "truncated" not in text:
-        return text
-    # The parser says of half a surrogate pair, too, that the input ends too early.
-    return "a string holds half of a surrogate pair" if _LONE_SURROGATE.search(data) else _TRUNCATED
+    text, at = found.groups() if found else ("it cannot be read", None)
+    return _WORDS.get(text, text), int(at) if at else float("inf")
 
 
 def _depth(item: bytes) -> int:

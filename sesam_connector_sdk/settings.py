@@ -16,7 +16,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NoReturn, Self
 
 import msgspec
 
@@ -52,6 +52,12 @@ class Secret:
         return "Secret('***')"
 
     __str__ = __repr__
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled: it would lie there for everyone to read")
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # what dataclasses.asdict() asks for
 
     def __bool__(self) -> bool:
         return bool(self._value)
@@ -179,7 +185,8 @@ class Settings:
 
 
 Bytes = Annotated[int, msgspec.Meta(ge=1)]
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
+# A day is more than any answer is worth, and less than what a lock's clock can count.
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -281,6 +288,8 @@ def _default(field: dataclasses.Field[Any]) -> str | None:
         return None
     if value is None:
         return ""
+    if isinstance(value, Secret):
+        return "***" if value else ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 

@@ -5,14 +5,16 @@ The only room that knows Falcon. It does not know which server runs it.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
+import math
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator
+from typing import IO, Any, BinaryIO
 
 import falcon
 import msgspec
@@ -39,6 +41,7 @@ HEALTH_ROUTE = "/healthz"
 LISTED_ENTITIES = 20
 """How many entities an error names; ``entities_total`` says how many there are."""
 
+_LONGEST_WAIT = 24 * 60 * 60
 _SPOOL_BYTES = 512 * 1024
 _log = logging.getLogger("sesam_connector_sdk.request")
 
@@ -61,7 +64,7 @@ def wsgi_app(
             wants it, instead of answering 500.
 
     Raises:
-        ValueError: Several sinks, and one has no route.
+        ValueError: Several sinks, and one has no route, or that of another.
     """
     chosen = settings or ServerSettings()
     app = falcon.App(middleware=[_Requests(draining)])
@@ -71,9 +74,13 @@ def wsgi_app(
     app.add_error_handler(falcon.HTTPError, _on_http_error)
     app.add_error_handler(ConnectorError, _on_connector_error)
     app.add_route(HEALTH_ROUTE, _Health())
+    taken = {HEALTH_ROUTE}
     for sink in sinks:
         if sink.route is None and len(sinks) > 1:
             raise ValueError(f"{type(sink).__name__} needs a route: it is not alone")
+        if sink.route in taken:  # the router would silently give it to the last one
+            raise ValueError(f"{type(sink).__name__}.route is taken: {sink.route}")
+        taken.add(sink.route or "")
         app.add_route(sink.route or "/{any_path:path}", _SinkResource(sink, chosen))
     return app
 
@@ -88,20 +95,25 @@ class _SinkResource:
         self._places = threading.BoundedSemaphore(sink.concurrency or settings.threads)
         self._any_path = sink.route is None
 
-    def on_post(self, req: falcon.Request, resp: falcon.Response, **fields: str) -> None:
+    def on_post(self, req: falcon.Request, resp: falcon.Response, /, **fields: str) -> None:
         """Take one batch."""
         request = self._request(req, {} if self._any_path else fields)
         _require_json(req)
-        batch = Batch(_body(req, self._settings.max_body_bytes), request, self._limits)
-        if not self._places.acquire(timeout=request.remaining()):
-            raise Throttled("The connector takes no more requests at once.")
-        try:
+        with _body(req, self._settings.max_body_bytes) as body, self._place(request):
+            batch = Batch(body, request, self._limits)
             receipt = deliver(self._sink, batch)
-        finally:
-            self._places.release()
         req.context.entities = len(batch)
         resp.data = msgspec.json.encode(receipt)
         resp.content_type = falcon.MEDIA_JSON
+
+    @contextlib.contextmanager
+    def _place(self, request: Request) -> Iterator[None]:
+        if not self._places.acquire(timeout=request.remaining()):
+            raise Throttled("The connector takes no more requests at once.")
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def _request(self, req: falcon.Request, fields: dict[str, str]) -> Request:
         query = {name: _last(value) for name, value in req.params.items()}
@@ -173,25 +185,28 @@ def _require_json(req: falcon.Request) -> None:
         raise UnsupportedMediaType("The body is not declared as UTF-8. Send JSON in UTF-8.")
 
 
-def _body(req: falcon.Request, limit: int) -> BinaryIO:
+@contextlib.contextmanager
+def _body(req: falcon.Request, limit: int) -> Iterator[BinaryIO]:
     """The request's body as a seekable stream of at most ``limit`` bytes."""
     if (req.content_length or 0) > limit:
         raise _too_large(limit)
     stream = req.env["wsgi.input"]
     if isinstance(stream, io.IOBase) and stream.seekable():
-        return stream  # type: ignore[return-value]  # IOBase is all that typeshed lets us ask for
-    return _spool(req.bounded_stream, limit)
+        yield stream  # type: ignore[misc]  # IOBase is all that typeshed lets us ask for
+        return
+    # Some servers do not keep a body themselves: it can be read only once.
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
+        # A body in chunks has no length; a server that says so ends the stream where the body ends.
+        whole = req.env.get("wsgi.input_terminated")
+        _copy(req.stream if whole else req.bounded_stream, spool, limit)
+        yield spool  # type: ignore[misc]  # a BinaryIO in all but its declaration
 
 
-def _spool(stream: Any, limit: int) -> BinaryIO:
-    """Copy a body that can be read only once; for servers that do not keep it themselves."""
-    spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  # the caller's
+def _copy(stream: Any, spool: IO[bytes], limit: int) -> None:
     while piece := stream.read(64 * 1024):
         spool.write(piece)
         if spool.tell() > limit:
-            spool.close()
             raise _too_large(limit)
-    return spool  # type: ignore[return-value]  # a BinaryIO in all but its declaration
 
 
 def _too_large(limit: int) -> TooLarge:
@@ -256,8 +271,7 @@ def _answer(
     resp.status = status or error.status
     resp.content_type = "application/problem+json"
     if error.retry_after is not None:
-        # Retry-After holds whole seconds (RFC 9110 section 10.2.3): round up, never to zero.
-        resp.set_header("Retry-After", str(max(1, -int(-error.retry_after // 1))))
+        resp.set_header("Retry-After", str(_whole_seconds(error.retry_after)))
     document: dict[str, Any] = {
         "type": f"urn:sesam-connector:{error.code}",
         "title": error.title(),
@@ -271,6 +285,12 @@ def _answer(
         document["error_id"] = error_id
     resp.data = msgspec.json.encode(document)
     req.context.problem = f" code={error.code} {printable(error.detail, 400)}"
+
+
+def _whole_seconds(seconds: float) -> int:
+    """What ``Retry-After`` may hold (RFC 9110 section 10.2.3): rounded up, a day at most."""
+    # The comparison is False for a NaN, which a target's own header can give.
+    return math.ceil(max(seconds, 1)) if seconds < _LONGEST_WAIT else _LONGEST_WAIT
 
 
 def _entity(problem: EntityProblem) -> dict[str, Any]:

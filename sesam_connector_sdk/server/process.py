@@ -5,11 +5,14 @@ Imports everything a process needs; nothing imports it but the package's door an
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from sesam_connector_sdk.errors import ConnectorError
 from sesam_connector_sdk.settings import ServerSettings, Settings, SettingsError
 from sesam_connector_sdk.sink import Sink
 from sesam_connector_sdk.web import wsgi_app
@@ -71,24 +74,30 @@ def _build(
 
 
 def _run(sinks: list[Sink[Any]], settings: ServerSettings) -> bool:
-    opened: list[Sink[Any]] = []
-    try:
-        for sink in sinks:
-            sink.open()
-            opened.append(sink)
-        return _listen(sinks, settings)
-    except OSError as error:
-        _log.error("cannot start: %s", error.strerror or type(error).__name__)
-        return False
-    finally:
-        for sink in reversed(opened):
-            sink.close()
-
-
-def _listen(sinks: list[Sink[Any]], settings: ServerSettings) -> bool:
     server: WaitressServer
     app = wsgi_app(*sinks, settings=settings, draining=lambda: server.stopping())
-    server = WaitressServer(app, settings)
+    try:
+        with contextlib.ExitStack() as opened:
+            for sink in sinks:
+                sink.open()
+                opened.callback(sink.close)
+            server = _listen(app, settings)
+            return _serve(server, settings)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the process ends with it
+        _log.error("cannot go on: %s", _cause(error))
+        return False
+
+
+def _listen(app: Callable[..., Any], settings: ServerSettings) -> WaitressServer:
+    try:
+        return WaitressServer(app, settings)
+    except (OSError, ValueError) as error:
+        where = f"{settings.bind_address}:{settings.port}"
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise ConnectorError(f"{where} cannot be listened on: {reason}") from None
+
+
+def _serve(server: WaitressServer, settings: ServerSettings) -> bool:
     server.stop_on_signals()
     _log.info("listening on %s", server.address)
     finished = server.run()
@@ -97,3 +106,12 @@ def _listen(sinks: list[Sink[Any]], settings: ServerSettings) -> bool:
     else:
         _log.error("stopped with unfinished requests after %s s", settings.drain_timeout)
     return finished
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, and where; not the text of a library's error, which may hold a secret."""
+    if isinstance(error, ConnectorError):
+        return error.detail
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    reason = isinstance(error, OSError) and error.strerror
+    return f"{reason or type(error).__name__} at {last.filename}:{last.lineno} {last.name}"

@@ -37,8 +37,14 @@ class WaitressServer:
     def __init__(self, app: Callable[..., Any], settings: ServerSettings) -> None:
         self._settings = settings
         self._stopping = threading.Event()
+        # Reentrant: a signal handler may find its own thread inside.
+        self._trigger_lock = threading.RLock()
         self._map: dict[int, Any] = {}
-        self._server: Any = create_server(app, map=self._map, **_adjustments(settings))
+        try:
+            self._server: Any = create_server(app, map=self._map, **_adjustments(settings))
+        except OSError:
+            wasyncore.close_all(self._map)
+            raise
 
     @property
     def address(self) -> str:
@@ -47,8 +53,11 @@ class WaitressServer:
 
     def stop(self) -> None:
         """Begin to drain. Safe from any thread and from a signal handler."""
-        self._stopping.set()
-        self._server.pull_trigger()
+        # Once only, and before the end: a closed trigger's number may be someone else's file.
+        with self._trigger_lock:
+            if not self._stopping.is_set():
+                self._stopping.set()
+                self._server.pull_trigger()
 
     def stopping(self) -> bool:
         """Whether the drain has begun."""
@@ -78,7 +87,8 @@ class WaitressServer:
         while (finished := self._close_idle()) is False and time.monotonic() < deadline:
             self._loop_once(_DRAIN_POLL_SECONDS)
         self._server.task_dispatcher.shutdown(timeout=1 if finished else 0)
-        wasyncore.close_all(self._map)
+        with self._trigger_lock:
+            wasyncore.close_all(self._map)
         return finished
 
     def _close_listener(self) -> None:
@@ -107,7 +117,8 @@ def _adjustments(settings: ServerSettings) -> dict[str, Any]:
         "port": settings.port,
         "threads": settings.threads,
         "connection_limit": settings.connections,
-        "max_request_body_size": settings.max_body_bytes,
+        # waitress refuses from this size on; the limit itself is still accepted.
+        "max_request_body_size": settings.max_body_bytes + 1,
         # Bodies are kept in memory, within the limit: no writable /tmp is needed.
         "inbuf_overflow": settings.max_body_bytes + 1,
         "outbuf_overflow": 4 * 1024 * 1024,

@@ -50,7 +50,8 @@ class Sink(ABC, Generic[SettingsT]):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         for base in cls.__dict__.get("__orig_bases__", ()):
-            if typing.get_origin(base) is Sink:
+            origin = typing.get_origin(base)
+            if isinstance(origin, type) and issubclass(origin, Sink):
                 cls.settings_class = _settings_class(cls, typing.get_args(base)[0])
 
     def open(self) -> None:

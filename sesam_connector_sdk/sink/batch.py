@@ -5,6 +5,7 @@ Imports ``entity``, ``jsonarray`` and ``errors``; knows nothing of HTTP.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -14,6 +15,9 @@ from sesam_connector_sdk.errors import EntityProblem, Rejected, TargetUnavailabl
 from sesam_connector_sdk.jsonarray import Chunk, chunks
 
 from .request import Request
+
+# A body of nothing but wrong entities costs neither the memory nor the time to name them all.
+_ENOUGH_PROBLEMS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,9 @@ class Batch:
     def __iter__(self) -> Iterator[Entity]:
         position = -1
         try:
-            for group in self._groups() if self._kept is None else self._kept:
-                for entity in group:
-                    position += 1
-                    yield entity
+            for entity in self._entities():
+                position += 1
+                yield entity
         finally:
             # Also where the author leaves the loop early: what was yielded was taken.
             self._taken = max(self._taken, position + 1)
@@ -95,7 +98,8 @@ class Batch:
 
         Superseded versions count as delivered. Memory: the ids of the batch.
         """
-        last = {entity.id: entity.position for entity in self}
+        # Looking is not taking: only what is yielded by the second pass counts as delivered.
+        last = {entity.id: entity.position for entity in self._entities()}
         return (entity for entity in self if last[entity.id] == entity.position)
 
     def reject(self, entity: Entity, reason: str) -> None:
@@ -134,7 +138,7 @@ class Batch:
         Raises:
             MalformedBody: The body is not a JSON array of objects.
             TooLarge: An entity is over the limit.
-            Rejected: Entities without a usable ``_id``; names every one.
+            Rejected: Entities without a usable ``_id``; names every one, or the first thousands.
         """
         refused = None
         problems: list[EntityProblem] = []
@@ -146,6 +150,8 @@ class Batch:
                 refused = error
                 problems += error.entities
             self._count += len(chunk.items)
+            if len(problems) > _ENOUGH_PROBLEMS:
+                break
         if refused:
             raise Rejected(refused.detail, entities=problems)
         if len(group) == self._count:
@@ -171,6 +177,9 @@ class Batch:
         if self._rejected:
             raise Rejected(entities=list(self._rejected.values()))
         return Receipt(delivered=self._count - len(self._skipped), skipped=len(self._skipped))
+
+    def _entities(self) -> Iterator[Entity]:
+        return itertools.chain.from_iterable(self._groups() if self._kept is None else self._kept)
 
     def _groups(self) -> Iterator[list[Entity]]:
         position = 0

@@ -1,0 +1,218 @@
+"""The server drains: what has begun is answered, what is idle is closed, nothing new begins.
+
+These tests are also the alarm for a new waitress whose insides have changed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from sesam_connector_sdk import ServerSettings
+from sesam_connector_sdk.server.waitress_server import WaitressServer
+from tests.notes import PATIENCE_SECONDS
+from tests.wire import Client, eventually, read_reply
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Running:
+    """A server in a thread, around an application that waits until it is told to answer."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go_on = threading.Event()
+        chosen = ServerSettings(port=0, bind_address="127.0.0.1", **settings)
+        self.server = WaitressServer(self.app, chosen)
+        host, port = self.server.address.split(":")
+        self.client = Client(host, int(port))
+        self.finished: bool | None = None
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self) -> None:
+        """Serve, and keep how it ended."""
+        self.finished = self.server.run()
+
+    def app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        """Answer at once on ``/``, elsewhere when told to."""
+        if environ["PATH_INFO"] != "/":
+            self.begun.release()
+            self.go_on.wait(PATIENCE_SECONDS)
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"done"]
+
+    def stop(self) -> bool | None:
+        """Stop, wait for the end, and say how it ended."""
+        self.server.stop()
+        self.thread.join(PATIENCE_SECONDS)
+        assert not self.thread.is_alive()
+        return self.finished
+
+
+@pytest.fixture
+def running() -> Iterator[Callable[..., Running]]:
+    """Start servers that end with the test."""
+    started: list[Running] = []
+
+    def start(**settings: Any) -> Running:
+        started.append(Running(**settings))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.go_on.set()
+        each.stop()
+
+
+def test_a_server_that_nobody_uses_stops_at_once(running: Callable[..., Running]) -> None:
+    """Well before the deadline of a drain."""
+    found = running(drain_timeout=600.0)
+    began = time.monotonic()
+
+    assert found.stop() is True
+    assert time.monotonic() - began < 10
+
+
+def test_a_request_at_work_is_answered_before_the_end(running: Callable[..., Running]) -> None:
+    """The drain waits for it. Seen to fail when the drain closes every connection."""
+    found = running()
+    with found.client.connect() as connection:
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert found.begun.acquire(timeout=PATIENCE_SECONDS)
+        found.server.stop()
+        eventually(lambda: refuses(found.client), "new connections are refused")
+        found.thread.join(1.5)  # longer than waitress gives its threads at the very end
+        assert found.finished is None
+        found.go_on.set()
+
+        assert read_reply(connection).body == b"done"
+    assert found.stop() is True
+
+
+def refuses(client: Client) -> bool:
+    """Whether nothing listens any more."""
+    try:
+        client.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_open_connections_without_a_request_do_not_keep_it(
+    running: Callable[..., Running],
+) -> None:
+    """Neither one that was used, nor one that never was. Seen to fail when idle ones are kept."""
+    found = running(drain_timeout=600.0)
+    began = time.monotonic()
+    with found.client.connect() as used, found.client.connect() as unused:
+        used.sendall(GET)
+        assert read_reply(used).status == 200
+        used.sendall(GET)
+        assert read_reply(used).status == 200
+
+        assert found.stop() is True
+        assert time.monotonic() - began < 10
+        assert used.recv(1) == b""
+        assert unused.recv(1) == b""
+
+
+def test_a_request_that_does_not_finish_in_time_is_given_up(
+    running: Callable[..., Running],
+) -> None:
+    """The end comes at the deadline, and says that something was left."""
+    found = running(drain_timeout=0.3)
+    with found.client.connect() as connection:
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert found.begun.acquire(timeout=PATIENCE_SECONDS)
+
+        assert found.stop() is False
+        with suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+
+
+def test_half_a_request_keeps_the_drain_until_its_deadline(
+    running: Callable[..., Running],
+) -> None:
+    """Its sender might be about to finish it; it cannot hold the process for ever."""
+    found = running(drain_timeout=0.3)
+    with found.client.connect() as connection, found.client.connect() as other:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+        other.sendall(GET)
+        assert read_reply(other).status == 200
+
+        assert found.stop() is False
+
+
+def test_stopping_twice_is_stopping_once(running: Callable[..., Running]) -> None:
+    """Also after the end, when the trigger of the loop is closed.
+
+    Seen to fail when the second stop pulls the trigger too.
+    """
+    found = running()
+
+    assert found.server.stopping() is False
+    assert found.stop() is True
+    found.server.stop()
+    assert found.server.stopping() is True
+
+
+def test_a_stop_that_is_slow_to_wake_the_loop_finds_its_trigger_open(
+    running: Callable[..., Running],
+) -> None:
+    """The loop may see the stop by itself and end first; the trigger's number is not free yet.
+
+    Seen to fail when the end does not wait for a stop that has begun.
+    """
+    found = running()
+    wake = found.server._server.pull_trigger
+
+    def wake_late() -> None:
+        found.thread.join(1.5)  # longer than the loop waits
+        wake()
+
+    found.server._server.pull_trigger = wake_late
+
+    assert found.stop() is True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it(number: signal.Signals, running: Callable[..., Running]) -> None:
+    """Either of the two that a container or a terminal sends."""
+    found = running()
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        found.server.stop_on_signals()
+        os.kill(os.getpid(), number)
+        found.thread.join(PATIENCE_SECONDS)
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+
+    assert found.finished is True
+
+
+def test_a_taken_port_is_an_error_of_the_system(running: Callable[..., Running]) -> None:
+    """Two servers cannot have one address."""
+    found = running()
+    taken = ServerSettings(port=found.client.port, bind_address="127.0.0.1")
+
+    with pytest.raises(OSError, match="in use"):
+        WaitressServer(found.app, taken)
+
+
+def test_the_answer_says_nothing_about_the_server(running: Callable[..., Running]) -> None:
+    """No Server header; requests beyond the threads wait their turn."""
+    found = running(threads=1)
+
+    replies = [found.client.send("GET", "/", None) for _ in range(3)]
+
+    assert [each.status for each in replies] == [200] * 3
+    assert "server" not in replies[0].headers
