@@ -58,7 +58,9 @@ class ConnectorError(Exception):
         entities: Sequence[EntityProblem] = (),
         retry_after: float | None = None,
     ) -> None:
-        self.detail = detail or self.title()
+        # Not str(detail): the text of some library's error may quote a payload.
+        text: object = detail
+        self.detail = text if isinstance(text, str) and text else self.title()
         self.entities = tuple(entities)
         self.retry_after = retry_after
         super().__init__(self.detail)
@@ -67,6 +69,14 @@ class ConnectorError(Exception):
     def title(cls) -> str:
         """The first sentence of the class's docstring: the same text for every occurrence."""
         return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+
+
+class MalformedRequest(ConnectorError):
+    """The request is not the HTTP that the connector accepts."""
+
+    status = 400
+    code = "malformed-request"
+    retry = Retry.NEVER
 
 
 class MalformedBody(ConnectorError):
@@ -180,6 +190,12 @@ class TargetUnavailable(ConnectorError):
         retry_after: float = 10.0,
     ) -> None:
         super().__init__(detail, entities=entities, retry_after=retry_after)
+
+
+class Busy(TargetUnavailable):
+    """The connector holds as much as it can and takes no more requests for the moment."""
+
+    code = "busy"
 
 
 class ShuttingDown(TargetUnavailable):

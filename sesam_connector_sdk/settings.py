@@ -10,6 +10,7 @@ import ast
 import dataclasses
 import inspect
 import itertools
+import math
 import os
 import textwrap
 import types
@@ -203,7 +204,11 @@ class ServerSettings(Settings):
     """Least severe level that is logged."""
 
     max_body_bytes: Bytes = 4 * 1024 * 1024
-    """Largest request body in bytes. Each request at work may hold this much memory."""
+    """Largest request body in bytes."""
+
+    max_buffered_bytes: Bytes = 40 * 1024 * 1024
+    """Bytes of bodies held in memory at once, arriving or at work: ten of the largest by default.
+    A request that finds no room is answered 503, and the hub sends it again."""
 
     max_entity_bytes: Bytes = 1024 * 1024
     """Largest entity in bytes. Each request at work may hold this twice, beside its body."""
@@ -220,6 +225,10 @@ class ServerSettings(Settings):
     request_timeout: Seconds = 300.0
     """Seconds that a request may take. Sinks use it as the deadline for their target."""
 
+    client_timeout: Seconds = 60.0
+    """Seconds that a client may take to send a request, or take nothing of its answer, before its
+    connection is closed."""
+
     drain_timeout: Seconds = 25.0
     """Seconds that requests get to finish after SIGTERM, before the process ends anyway."""
 
@@ -230,6 +239,8 @@ def _read(text: str, kind: Any) -> Any:
         return Secret(text)
     if inner is bool:
         text = text.lower()
+    if inner is float and not math.isfinite(float(text)):
+        raise ValueError(text)
     if inner is str or inner in (bool, int, float) or typing.get_origin(inner) is Literal:
         return msgspec.convert(text, kind, strict=False)
     if inner in _LISTS and not text.lstrip().startswith("["):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import falcon.testing
@@ -17,6 +17,10 @@ import msgspec
 from .settings import ServerSettings
 from .sink import Sink
 from .web import wsgi_app
+
+__all__ = ["Answer", "opened", "push"]
+
+SinkT = TypeVar("SinkT", bound=Sink[Any])
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -84,7 +88,7 @@ def push(
 
 
 @contextlib.contextmanager
-def opened(sink: Sink[Any]) -> Iterator[Sink[Any]]:
+def opened(sink: SinkT) -> Iterator[SinkT]:
     """Open a sink for the length of a ``with`` block, and close it whatever happens.
 
     Args:

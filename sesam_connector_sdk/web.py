@@ -23,6 +23,7 @@ from .errors import (
     Bug,
     ConnectorError,
     EntityProblem,
+    MalformedRequest,
     MethodNotAllowed,
     ShuttingDown,
     Throttled,
@@ -144,7 +145,8 @@ class _Requests:
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         """Before routing."""
         req.context.started = time.monotonic()
-        if self._draining():
+        # The process lives while it drains: a liveness probe must not end it early.
+        if req.path != HEALTH_ROUTE and self._draining():
             raise ShuttingDown(retry_after=5)
 
     def process_response(
@@ -230,9 +232,9 @@ def _on_http_error(
     if error.status_code == UnknownRoute.status:
         _answer(req, resp, UnknownRoute("No connector answers on this path; see the pipe's url."))
     elif error.status_code == MethodNotAllowed.status:
-        _answer(req, resp, MethodNotAllowed("A sink takes POST; see the Allow header."))
+        _answer(req, resp, MethodNotAllowed("This path takes the methods in the Allow header."))
     else:
-        _answer(req, resp, ConnectorError(error.title), error.status_code)
+        _answer(req, resp, MalformedRequest(f"{error.title}."), error.status_code)
 
 
 def _on_bug(

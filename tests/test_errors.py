@@ -8,6 +8,7 @@ from sesam_connector_sdk import errors
 from sesam_connector_sdk.errors import ConnectorError, EntityProblem, Retry, Throttled, printable
 
 TABLE = {
+    "MalformedRequest": (400, "malformed-request", Retry.NEVER),
     "MalformedBody": (400, "malformed-body", Retry.NEVER),
     "InvalidParameter": (400, "invalid-parameter", Retry.NEVER),
     "DestinationNotAllowed": (403, "destination-not-allowed", Retry.NEVER),
@@ -20,6 +21,7 @@ TABLE = {
     "Bug": (500, "bug", Retry.FEW),
     "TargetRefusedUs": (502, "target-refused-us", Retry.LATER),
     "TargetUnavailable": (503, "target-unavailable", Retry.WAIT),
+    "Busy": (503, "busy", Retry.WAIT),
     "ShuttingDown": (503, "shutting-down", Retry.WAIT),
     "OutcomeUnknown": (504, "outcome-unknown", Retry.WAIT),
 }

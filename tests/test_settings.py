@@ -339,11 +339,13 @@ def test_the_server_settings_have_the_documented_defaults() -> None:
         "bind_address": "0.0.0.0",  # noqa: S104  # what a container needs
         "log_level": "INFO",
         "max_body_bytes": 4 * 1024 * 1024,
+        "max_buffered_bytes": 40 * 1024 * 1024,
         "max_entity_bytes": 1024 * 1024,
         "max_depth": 100,
         "threads": 12,
         "connections": 200,
         "request_timeout": 300.0,
+        "client_timeout": 60.0,
         "drain_timeout": 25.0,
     }
     assert all(each.description for each in ServerSettings.describe())

@@ -573,10 +573,11 @@ def test_the_log_has_a_line_for_each_request(
 
 
 def test_while_draining_every_request_is_answered_503(sink: ObedientSink) -> None:
-    """Health too, so that nothing new is sent here."""
+    """Health is not: the process lives while it drains, and nobody should end it early."""
     client = falcon.testing.TestClient(wsgi_app(sink, draining=lambda: True))
 
-    for result in (client.simulate_post("/", body=b"[]"), client.simulate_get("/healthz")):
+    assert client.simulate_get("/healthz").status_code == 200
+    for result in (client.simulate_post("/", body=b"[]"), client.simulate_get("/elsewhere")):
         assert result.status_code == 503
         assert result.json["type"] == "urn:sesam-connector:shutting-down"
         assert result.headers["retry-after"] == "5"

@@ -15,9 +15,11 @@ from types import FrameType
 from typing import Any
 
 from waitress import wasyncore
-from waitress.server import create_server
+from waitress.adjustments import Adjustments
 
 from sesam_connector_sdk.settings import ServerSettings
+
+from .strict_http import StrictServer
 
 _POLL_SECONDS = 1.0
 _DRAIN_POLL_SECONDS = 0.05
@@ -40,11 +42,16 @@ class WaitressServer:
         # Reentrant: a signal handler may find its own thread inside.
         self._trigger_lock = threading.RLock()
         self._map: dict[int, Any] = {}
+        self._server: Any
         try:
-            self._server: Any = create_server(app, map=self._map, **_adjustments(settings))
+            self._server = StrictServer(
+                app, map=self._map, adj=Adjustments(**_adjustments(settings))
+            )
         except OSError:
             wasyncore.close_all(self._map)
             raise
+        self._server.client_timeout = settings.client_timeout
+        self._server.max_buffered = settings.max_buffered_bytes
 
     @property
     def address(self) -> str:
@@ -125,6 +132,7 @@ def _adjustments(settings: ServerSettings) -> dict[str, Any]:
         "outbuf_high_watermark": 1024 * 1024,
         "recv_bytes": 64 * 1024,
         "asyncore_use_poll": True,
+        "cleanup_interval": 1,
         "ident": None,
         "clear_untrusted_proxy_headers": True,
     }

@@ -71,6 +71,7 @@ class Sink(ABC, Generic[SettingsT]):
         hub ends every run with an empty one.
 
         Raises:
+            DestinationNotAllowed: The request names a place that may not be written to; 403.
             Rejected: Entities can never be accepted; 422, and the hub isolates the bad one.
             Throttled: The target asks for a pause; 429 with ``Retry-After``.
             TargetRefusedUs: The target refuses the connector's credentials or address; 502.

@@ -29,4 +29,7 @@ def deliver(sink: Sink[Any], batch: Batch) -> Receipt:
         sink.write(batch)
     except sink.retryable as error:
         raise TargetUnavailable(f"The target is not available ({type(error).__name__}).") from error
+    except SystemExit as error:
+        # It would end the server's thread and leave the hub without an answer.
+        raise RuntimeError("write called sys.exit; raise an error instead") from error
     return batch.settle()
