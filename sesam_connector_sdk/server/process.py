@@ -18,6 +18,7 @@ from sesam_connector_sdk.sink import Sink
 from sesam_connector_sdk.web import wsgi_app
 
 from . import logs
+from .stop import Stop
 from .waitress_server import WaitressServer
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
@@ -74,23 +75,24 @@ def _build(
 
 
 def _run(sinks: list[Sink[Any]], settings: ServerSettings) -> bool:
-    server: WaitressServer
-    app = wsgi_app(*sinks, settings=settings, draining=lambda: server.stopping())
+    stop = Stop()
+    app = wsgi_app(*sinks, settings=settings, draining=stop.requested)
+    # From the start: as PID 1 a process has no handler of its own, and open may take its time.
+    stop.on_signals()
     try:
         with contextlib.ExitStack() as opened:
             for sink in sinks:
                 sink.open()
                 opened.callback(sink.close)
-            server = _listen(app, settings)
-            return _serve(server, settings)
+            return _serve(_listen(app, settings, stop), settings)
     except Exception as error:  # noqa: BLE001  # whatever it is, the process ends with it
         _log.error("cannot go on: %s", _cause(error))
         return False
 
 
-def _listen(app: Callable[..., Any], settings: ServerSettings) -> WaitressServer:
+def _listen(app: Callable[..., Any], settings: ServerSettings, stop: Stop) -> WaitressServer:
     try:
-        return WaitressServer(app, settings)
+        return WaitressServer(app, settings, stop)
     except (OSError, ValueError) as error:
         where = f"{settings.bind_address}:{settings.port}"
         reason = getattr(error, "strerror", None) or type(error).__name__
@@ -98,7 +100,6 @@ def _listen(app: Callable[..., Any], settings: ServerSettings) -> WaitressServer
 
 
 def _serve(server: WaitressServer, settings: ServerSettings) -> bool:
-    server.stop_on_signals()
     _log.info("listening on %s", server.address)
     finished = server.run()
     if finished:

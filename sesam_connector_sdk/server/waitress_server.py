@@ -7,11 +7,8 @@ map, ``active_channels``, ``task_dispatcher`` and the state of its channels.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from waitress import wasyncore
@@ -19,6 +16,7 @@ from waitress.adjustments import Adjustments
 
 from sesam_connector_sdk.settings import ServerSettings
 
+from .stop import Stop
 from .strict_http import StrictServer
 
 _POLL_SECONDS = 1.0
@@ -31,16 +29,17 @@ class WaitressServer:
     Args:
         app: Any WSGI application.
         settings: Port, limits, threads and the time a drain may take.
+        stop: Who asks for the end of it.
 
     Raises:
         OSError: The port cannot be listened on.
     """
 
-    def __init__(self, app: Callable[..., Any], settings: ServerSettings) -> None:
+    def __init__(
+        self, app: Callable[..., Any], settings: ServerSettings, stop: Stop | None = None
+    ) -> None:
         self._settings = settings
-        self._stopping = threading.Event()
-        # Reentrant: a signal handler may find its own thread inside.
-        self._trigger_lock = threading.RLock()
+        self._stop = stop or Stop()
         self._map: dict[int, Any] = {}
         self._server: Any
         try:
@@ -52,6 +51,7 @@ class WaitressServer:
             raise
         self._server.client_timeout = settings.client_timeout
         self._server.max_buffered = settings.max_buffered_bytes
+        self._stop.wake(lambda: self._server.pull_trigger())
 
     @property
     def address(self) -> str:
@@ -60,23 +60,7 @@ class WaitressServer:
 
     def stop(self) -> None:
         """Begin to drain. Safe from any thread and from a signal handler."""
-        # Once only, and before the end: a closed trigger's number may be someone else's file.
-        with self._trigger_lock:
-            if not self._stopping.is_set():
-                self._stopping.set()
-                self._server.pull_trigger()
-
-    def stopping(self) -> bool:
-        """Whether the drain has begun."""
-        return self._stopping.is_set()
-
-    def stop_on_signals(self) -> None:
-        """Begin to drain on SIGTERM or SIGINT, also as PID 1, where no default handler works."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop()
+        self._stop.request()
 
     def run(self) -> bool:
         """Serve until told to stop, then let what has begun finish.
@@ -84,7 +68,7 @@ class WaitressServer:
         Returns:
             True if every request was answered before the drain's deadline.
         """
-        while not self.stopping():
+        while not self._stop.requested():
             self._loop_once(_POLL_SECONDS)
         return self._drain()
 
@@ -94,8 +78,9 @@ class WaitressServer:
         while (finished := self._close_idle()) is False and time.monotonic() < deadline:
             self._loop_once(_DRAIN_POLL_SECONDS)
         self._server.task_dispatcher.shutdown(timeout=1 if finished else 0)
-        with self._trigger_lock:
-            wasyncore.close_all(self._map)
+        # First this: a closed trigger's number may be someone else's file by the next signal.
+        self._stop.wake(None)
+        wasyncore.close_all(self._map)
         return finished
 
     def _close_listener(self) -> None:
