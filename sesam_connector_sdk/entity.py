@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -17,6 +21,8 @@ import msgspec
 from .errors import EntityProblem, MalformedBody, Rejected, printable
 from .jsonarray import Chunk
 
+_RESERVED = ("_id", "_deleted", "_updated")
+_RESERVED_KEY = re.compile(rb'_(?:id|deleted|updated)"')
 _NOTHING = msgspec.Raw(b"")
 
 
@@ -34,27 +40,33 @@ _DATA = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class Entity:
+class Entity(msgspec.Struct, eq=False, gc=False):
     """One entity of a request, as the hub sent it.
 
-    Reading ``id``, ``deleted`` and ``json`` costs nothing; ``data`` decodes the entity on first
-    use. An entity holds on to the bytes of its chunk: keep ``json`` or ``data``, not the entity,
-    if you need it after ``write`` has returned.
+    The reserved fields are decoded when one of them is first asked for, ``data`` when it is.
 
     Attributes:
-        id: The ``_id``: a string with at least one character.
+        json: The entity's bytes exactly as the hub sent them: JSON in UTF-8.
         position: Zero-based position in the request's array.
     """
 
-    __slots__ = ("_data", "_head", "_raw", "_sequence", "id", "position")
+    json: bytes
+    position: int
+    _sequence: str | None
+    _known_head: _Head | None = None
+    _data: dict[str, Any] | None = None
 
-    def __init__(self, head: _Head, raw: msgspec.Raw, position: int, sequence: str | None) -> None:
-        self.id = head.id
-        self.position = position
-        self._head = head
-        self._raw = raw
-        self._sequence = sequence
-        self._data: dict[str, Any] | None = None
+    @property
+    def id(self) -> str:
+        """The ``_id``: a string with at least one character."""
+        return self._head.id
+
+    @property
+    def _head(self) -> _Head:
+        head = self._known_head
+        if head is None:
+            head = self._known_head = _HEAD.decode(self.json)
+        return head
 
     def __repr__(self) -> str:
         # No payload in a repr: it ends up in logs and tracebacks.
@@ -96,11 +108,6 @@ class Entity:
         return f"{self.id}@{digest}/{msgspec.json.encode(self._sequence).decode()}"
 
     @property
-    def json(self) -> bytes:
-        """The entity's bytes exactly as the hub sent them: JSON in UTF-8."""
-        return bytes(self._raw)
-
-    @property
     def data(self) -> dict[str, Any]:
         """The entity as a dict, decoded once. Integers and decimals are exact.
 
@@ -111,7 +118,7 @@ class Entity:
         """
         if self._data is None:
             try:
-                self._data = _DATA.decode(self._raw)
+                self._data = _DATA.decode(self.json)
             except (msgspec.DecodeError, ValueError, ArithmeticError):
                 raise Rejected(entities=[self.problem("a number in it cannot be read")]) from None
         return self._data
@@ -127,14 +134,14 @@ class Entity:
         """
         if field is not None:
             return bytes(self._field(field)) or None
-        fields = _FIELDS.decode(self._raw)
+        fields = _FIELDS.decode(self.json)
         return msgspec.json.encode({k: v for k, v in fields.items() if not k.startswith("_")})
 
     def _field(self, name: str) -> msgspec.Raw:
         try:
-            return _field_decoder(name).decode(self._raw).value
+            return _field_decoder(name).decode(self.json).value
         except ValueError:  # msgspec looks up no name that has a quote or a control character
-            return _FIELDS.decode(self._raw).get(name, _NOTHING)
+            return _FIELDS.decode(self.json).get(name, _NOTHING)
 
     def problem(self, reason: str) -> EntityProblem:
         """Name this entity in an error."""
@@ -153,13 +160,12 @@ def _field_decoder(name: str) -> msgspec.json.Decoder[_Field]:
     return msgspec.json.Decoder(struct)
 
 
-def entities(chunk: Chunk, first: int, sequence: str | None) -> list[Entity]:
-    """The entities of a chunk.
+def check(chunk: Chunk, first: int) -> None:
+    """Refuse a chunk in which an item is no entity.
 
     Args:
         chunk: Whole items of the request's array.
         first: Position of the chunk's first item in the request.
-        sequence: The request's ``sequence_id``, or None.
 
     Raises:
         MalformedBody: An item is not an object.
@@ -170,11 +176,50 @@ def entities(chunk: Chunk, first: int, sequence: str | None) -> list[Entity]:
         heads = _HEADS.decode(chunk.document)
     except msgspec.ValidationError:
         raise _explain(chunk, first) from None
-    make = Entity
-    return [
-        make(head, raw, position, sequence)
-        for position, (head, raw) in enumerate(zip(heads, chunk.items, strict=True), first)
-    ]
+    if _may_repeat(chunk.document, heads):
+        _refuse_repeated(chunk, first)
+
+
+def _may_repeat(document: bytes, heads: list[_Head]) -> bool:
+    """Whether a reserved field may stand twice in an entity: never False if one does.
+
+    A repeated key makes more of it than there are entities with it. Nested keys and values of the
+    same text, or an escape in a key, say True too: they are looked at more closely then.
+    """
+    with_deleted = len([1 for head in heads if head.deleted is not _NOTHING])
+    with_updated = len([1 for head in heads if head.updated is not _NOTHING])
+    keys = len(heads) + with_deleted + with_updated
+    escaped = b"\\" in document and b"\\u00" in document
+    return escaped or len(_RESERVED_KEY.findall(document)) > keys
+
+
+def _refuse_repeated(chunk: Chunk, first: int) -> None:
+    for position, raw in enumerate(chunk.items, first):
+        keys = _root_keys(bytes(raw))
+        twice = [key for key in _RESERVED if keys.count(key) > 1]
+        if twice:
+            raise MalformedBody(
+                f"Item {position} of the array has {', '.join(twice)} more than once."
+                " Which one counts would be anybody's guess: send it once."
+            )
+
+
+def _root_keys(text: bytes) -> list[str]:
+    """The keys of an object's root, a repeated one as often as it stands there."""
+    # The one parser that shows a repeated key. Numbers stay text: they may be of any length.
+    pairs = json.loads(text, object_pairs_hook=list, parse_int=str, parse_float=str)
+    return [key for key, _ in pairs]
+
+
+def entities(items: list[msgspec.Raw], first: int, sequence: str | None) -> Iterator[Entity]:
+    """The entities of checked items.
+
+    Args:
+        items: Items of the request's array.
+        first: Position of the first of them in the request.
+        sequence: The request's ``sequence_id``, or None.
+    """
+    return map(Entity, map(bytes, items), itertools.count(first), itertools.repeat(sequence))
 
 
 def _explain(chunk: Chunk, first: int) -> MalformedBody | Rejected:

@@ -1,9 +1,12 @@
 """waitress made strict: the ambiguous is refused, and nobody may hold a place for ever.
 
 The only module that changes how waitress works. Its hooks, none of them a documented interface:
-``HTTPChannel.parser_class`` and ``error_task_class``, ``HTTPRequestParser.parse_header`` and
-``received``, ``ErrorTask.execute``, ``TcpWSGIServer.channel_class``, ``maintenance`` and
-``active_channels``. ``tests/server/test_strict_http.py`` fails when one of them changes.
+``HTTPChannel.parser_class``, ``error_task_class``, ``received``, ``handle_write``,
+``requests_lock``, ``close_when_flushed`` and ``will_close``, ``HTTPRequestParser.parse_header``,
+``received``, ``body_rcv`` and ``expect_continue``,
+``ChunkedReceiver.control_line`` and ``trailer``, ``ErrorTask.execute``,
+``TcpWSGIServer.channel_class``, ``maintenance``, ``active_channels`` and ``trigger``.
+``tests/server/test_strict_http.py`` fails when one of them changes.
 Rules are those of RFC 9112 (HTTP/1.1), where a server may refuse and a lenient one can be misled.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +24,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask
-from waitress.utilities import Error
+from waitress.utilities import BadRequest, Error
 
 from sesam_connector_sdk.errors import (
     Bug,
@@ -42,6 +46,17 @@ _ONLY_ONCE = (
     b"authorization",
     b"expect",
 )
+# What waitress says without quoting the request; what else it says may hold a header's value.
+_QUOTES_NOTHING = frozenset(
+    {
+        "Bad URI",
+        "Bare CR or LF found in HTTP message",
+        "Content-Length is invalid",
+        "Invalid header",
+        "Start line is invalid",
+    }
+)
+_LONGEST_LINE = 16 * 1024
 _VERSION = re.compile(rb" HTTP/1\.([01])$")
 _TARGET = re.compile(rb"[A-Z]+ (?:/|https?://)[\x21-\x7e\x80-\xff]* |OPTIONS \* ")
 
@@ -53,6 +68,10 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
         adj: waitress' settings.
         room: Says how many bytes of bodies there is room for, this one's already taken off.
     """
+
+    # waitress names it in a log line, also when the request line could not be read.
+    path = ""
+    body_rcv: Any = None
 
     def __init__(self, adj: Any, room: Callable[[], int] = lambda: 0) -> None:
         super().__init__(adj)
@@ -68,13 +87,32 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
     def received(self, data: bytes) -> int:
         """Take bytes of the request; see waitress."""
         consumed: int = super().received(data)
-        if self.error is None and self.held and self.room() < 0:
-            self.error = NoRoom("Too many bodies are held at once.")
-            self.completed = True
+        if self.error is None:
+            self.error = self._one_too_many()
         if self.error is not None:
-            # Or waitress asks for the body of a request that it has already refused.
+            self._let_go()
+        if self.completed:
+            # Or waitress asks for the body of a request that is refused, or that has none.
             self.expect_continue = False
         return consumed
+
+    def _one_too_many(self) -> Error | None:
+        """Why no more of the body can be taken, if so."""
+        if self.chunked:
+            line = max(len(self.body_rcv.control_line), len(self.body_rcv.trailer))
+            if line > _LONGEST_LINE:
+                # With each byte that arrives, waitress copies the whole line.
+                return BadRequest("A line between the chunks is too long.")
+        if self.held and self.room() < 0:
+            return NoRoom("Too many bodies are held at once.")
+        return None
+
+    def _let_go(self) -> None:
+        """Hold nothing of a request that is refused: its answer may have to wait for a thread."""
+        self.completed = True
+        self.close()
+        self.body_rcv = None
+        self.content_length = self.body_bytes_received = 0
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the request line and the headers.
@@ -86,8 +124,9 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
         _refuse_ambiguous(first.rstrip(), [line for line in rest.split(b"\r\n") if line])
         try:
             super().parse_header(header_plus)
-        except ValueError:
-            raise ParsingError("The request target cannot be read.") from None
+        except (ParsingError, ValueError) as error:
+            known = str(error) in _QUOTES_NOTHING
+            raise ParsingError(str(error) if known else "It is no HTTP/1.1.") from None
 
 
 def _refuse_ambiguous(first: bytes, lines: list[bytes]) -> None:
@@ -179,7 +218,10 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]
 
     error_task_class = ProblemTask
 
-    pending = 0
+    request: StrictParser | None = None
+    close_when_flushed = False
+    heard_out_since: float | None = None
+    pending: tuple[int, float] = (0, 0.0)
     pending_since = 0.0
 
     def parser_class(self, adj: Any) -> StrictParser:
@@ -190,15 +232,49 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]
         """Bytes of bodies that this connection holds in memory."""
         return sum(each.held for each in (*self.requests, self.request) if each is not None)
 
+    def handle_write(self) -> None:
+        """Send what is ready; see waitress."""
+        with self.requests_lock:  # under which a worker thread says that this answer is the last
+            ends, self.close_when_flushed = self.close_when_flushed, False
+            super().handle_write()
+            if ends and self.connected:
+                if self.total_outbufs_len:
+                    self.close_when_flushed = True
+                else:
+                    self._hear_out()
+
+    def _hear_out(self) -> None:
+        """Read on until the client hangs up, to nobody (RFC 9112 section 9.6).
+
+        To close on a client that still sends resets the connection, and the answer is lost.
+        """
+        self.request = None
+        self.heard_out_since = time.monotonic()
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.handle_close()
+
+    def received(self, data: bytes) -> bool:
+        """Take bytes from the client; see waitress."""
+        if self.heard_out_since is not None:
+            return False
+        taken: bool = super().received(data)
+        return taken
+
     def is_slow(self, now: float, longest: float) -> bool:
-        """Whether a request has been arriving for longer than it may.
+        """Whether a request has been arriving for longer than it may, or is heard out for so long.
 
         Args:
             now: On the clock of ``time.monotonic``, in seconds.
             longest: Seconds from a request's first byte to its last.
         """
-        request = self.request
-        return request is not None and now - request.started > longest
+        if self.request is None:
+            return self.heard_out_since is not None and now - self.heard_out_since > longest
+        if self.requests:
+            # Unread until the one before it is answered: its time begins then.
+            self.request.started = now
+        return bool(now - self.request.started > longest)
 
     def is_stalled(self, now: float, longest: float) -> bool:
         """Whether the client has taken nothing of its answer for longer than it may.
@@ -207,8 +283,10 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]
             now: On the clock of ``time.monotonic``, in seconds.
             longest: Seconds without a byte going out.
         """
-        if self.total_outbufs_len == 0 or self.total_outbufs_len != self.pending:
-            self.pending, self.pending_since = self.total_outbufs_len, now
+        # With the time of the last byte out: the application may add just what has been taken.
+        pending = (self.total_outbufs_len, self.last_activity)
+        if self.total_outbufs_len == 0 or pending != self.pending:
+            self.pending, self.pending_since = pending, now
             return False
         return now - self.pending_since > longest
 
@@ -241,8 +319,11 @@ class StrictServer(TcpWSGIServer):  # type: ignore[misc]
         super().maintenance(now)
         clock = time.monotonic()
         for channel in list(self.active_channels.values()):
-            slow = channel.is_slow(clock, self.client_timeout)
-            if slow or channel.is_stalled(clock, self.client_timeout):
+            if channel.is_slow(clock, self.client_timeout):
+                # Not closed by the trigger: the next connection could get the number of this one,
+                # and with it the byte that has just arrived here.
+                channel.will_close = True
+            if channel.is_stalled(clock, self.client_timeout):
                 # Not closed here: a socket closed under waitress' select ends its whole loop. And a
                 # worker thread may wait for this channel to take output: closing wakes it.
                 self.trigger.pull_trigger(channel.handle_close)

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from sesam_connector_sdk.entity import Entity, entities
+import msgspec
+
+from sesam_connector_sdk.entity import Entity, check, entities
 from sesam_connector_sdk.errors import EntityProblem, Rejected, TargetUnavailable
-from sesam_connector_sdk.jsonarray import Chunk, chunks
+from sesam_connector_sdk.jsonarray import Chunk, again, chunks
 
 from .request import Request
 
@@ -71,7 +73,8 @@ class Batch:
         self._limits = limits or Limits()
         self._count = 0
         self._taken = 0
-        self._kept: list[list[Entity]] | None = None
+        self._kept: list[msgspec.Raw] | None = None
+        self._spans: list[tuple[int, int]] = []
         self._rejected: dict[int, EntityProblem] = {}
         self._failed: dict[int, EntityProblem] = {}
         self._skipped: dict[int, EntityProblem] = {}
@@ -84,14 +87,14 @@ class Batch:
         return f"<Batch of {self._count} entities>"
 
     def __iter__(self) -> Iterator[Entity]:
-        position = -1
+        entity = None
         try:
             for entity in self._entities():
-                position += 1
                 yield entity
         finally:
             # Also where the author leaves the loop early: what was yielded was taken.
-            self._taken = max(self._taken, position + 1)
+            if entity is not None:
+                self._taken = max(self._taken, entity.position + 1)
 
     def latest(self) -> Iterator[Entity]:
         """Only the last version of each ``_id``, in the order of those versions.
@@ -142,20 +145,22 @@ class Batch:
         """
         refused = None
         problems: list[EntityProblem] = []
-        group: list[Entity] = []
+        items: list[msgspec.Raw] = []
         for chunk in self._chunks():
             try:
-                group = entities(chunk, self._count, self.request.push.sequence_id)
+                check(chunk, self._count)
             except Rejected as error:
                 refused = error
                 problems += error.entities
-            self._count += len(chunk.items)
+            items = chunk.items
+            self._count += len(items)
+            self._spans.append((chunk.start, chunk.end))
             if len(problems) > _ENOUGH_PROBLEMS:
                 break
         if refused:
             raise Rejected(refused.detail, entities=problems)
-        if len(group) == self._count:
-            self._kept = [group]
+        if len(items) == self._count:
+            self._kept = items
 
     def settle(self) -> Receipt:
         """Close the account after ``write`` has returned.
@@ -179,14 +184,18 @@ class Batch:
         return Receipt(delivered=self._count - len(self._skipped), skipped=len(self._skipped))
 
     def _entities(self) -> Iterator[Entity]:
-        return itertools.chain.from_iterable(self._groups() if self._kept is None else self._kept)
+        return itertools.chain.from_iterable(self._groups())
 
-    def _groups(self) -> Iterator[list[Entity]]:
+    def _groups(self) -> Iterator[Iterator[Entity]]:
+        sequence = self.request.push.sequence_id
+        if self._kept is not None:
+            yield entities(self._kept, 0, sequence)
+            return
         position = 0
-        for chunk in self._chunks():
-            group = entities(chunk, position, self.request.push.sequence_id)
-            position += len(group)
-            yield group
+        for start, end in self._spans:
+            items = again(self._body, start, end)
+            yield entities(items, position, sequence)
+            position += len(items)
 
     def _chunks(self) -> Iterator[Chunk]:
         self._body.seek(0)
