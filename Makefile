@@ -2,8 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 CONSTRAINTS := .ci/constraints.txt
-CODE := sesam_connector_sdk tests examples
-PROJECTS := . examples/service_bus_emulator examples/azure_service_bus_sink
+CODE := sesam_connector_sdk tests benchmarks docs examples/demo.py
+EXAMPLES := examples/service_bus_emulator examples/azure_service_bus_sink
+PROJECTS := . $(EXAMPLES)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-up test lint docs wheel wheels lock clean
@@ -17,7 +18,7 @@ setup: .venv/.installed  ## make .venv with everything in it
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) \
-		-e '.[dev]' -e examples/service_bus_emulator -e examples/azure_service_bus_sink
+		-e '.[dev]' $(EXAMPLES:%=-e %)
 	touch $@
 
 demo: setup  ## push the example's pipe through the Service Bus sink, and read the queue back
@@ -33,9 +34,10 @@ test: lint docs  ## every check and every test, in under ten minutes
 	$(BIN)/coverage report
 
 lint: setup  ## style, types, and the rooms' one-way doors
-	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy $(CODE)
+	for example in $(EXAMPLES); do (cd $$example && $(CURDIR)/$(BIN)/mypy) || exit 1; done
 	$(BIN)/lint-imports
 
 docs: setup  ## build docs/ strictly into build/docs

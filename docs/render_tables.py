@@ -28,6 +28,8 @@ _TABLE = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end of table -->)"
 _TARGET = re.compile(r"^([a-z-]+):.*?## (.+)$", re.MULTILINE)
 
 WHAT_TO_DO = {
+    "malformed-request": "Mend the client, or the proxy in between: the detail says which rule of"
+    " HTTP the request breaks. A Sesam node sends none of these.",
     "malformed-body": "Send a JSON array of objects in UTF-8; a Sesam `json` sink does. The detail"
     " names the first item that is wrong.",
     "invalid-parameter": "Send `true` or `false`. Do not use the protocol's names for your own"
@@ -47,6 +49,8 @@ WHAT_TO_DO = {
     "target-refused-us": "Mend the connector's credentials or its address; the detail says which.",
     "target-unavailable": "Nothing: the hub tries again. If it goes on, see whether the target"
     " runs.",
+    "busy": "Nothing: the hub tries again. If it goes on, lower the pipes' `batch_size`, or raise"
+    " `MAX_BUFFERED_BYTES` and the container's memory with it.",
     "shutting-down": "Nothing: the hub tries again when the connector is back.",
     "outcome-unknown": "Nothing: the hub sends again. The target may get entities twice: let it"
     " recognise them by `entity.key`.",

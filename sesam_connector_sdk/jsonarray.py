@@ -224,7 +224,7 @@ class _Reader:
 
 def _parse(data: bytes, cut: int) -> Chunk | None:
     """The items before ``cut``, or None where the bytes up to there are not whole items."""
-    document = b"[%b]" % memoryview(data)[:cut]
+    document = b"".join((b"[", memoryview(data)[:cut], b"]"))
     try:
         found = _ITEMS.decode(document)
     except (msgspec.DecodeError, RecursionError):

@@ -20,7 +20,7 @@ from .web import wsgi_app
 
 __all__ = ["Answer", "opened", "push"]
 
-SinkT = TypeVar("SinkT", bound=Sink[Any])
+_SinkT = TypeVar("_SinkT", bound=Sink[Any])
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -88,7 +88,7 @@ def push(
 
 
 @contextlib.contextmanager
-def opened(sink: SinkT) -> Iterator[SinkT]:
+def opened(sink: _SinkT) -> Iterator[_SinkT]:
     """Open a sink for the length of a ``with`` block, and close it whatever happens.
 
     Args:
