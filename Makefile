@@ -7,7 +7,7 @@ EXAMPLES := examples/service_bus_emulator examples/azure_service_bus_sink
 PROJECTS := . $(EXAMPLES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test lint docs wheel wheels lock clean
+.PHONY: help setup demo demo-up test lint docs image-test bench wheel wheels lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,13 @@ lint: setup  ## style, types, and the rooms' one-way doors
 
 docs: setup  ## build docs/ strictly into build/docs
 	$(BIN)/sphinx-build -q -n -W --keep-going -b html docs build/docs
+
+image-test: setup  ## build the sink's image and try it in the box that a node gives it
+	$(BIN)/python -m pytest -m image -s tests/image
+
+bench: setup  ## measure, print a table, write build/bench.json
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[bench]'
+	$(BIN)/python benchmarks/run.py
 
 wheel: setup  ## build the SDK's wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist .
