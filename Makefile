@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 CONSTRAINTS := .ci/constraints.txt
 CODE := sesam_connector_sdk tests benchmarks docs examples/demo.py
+# Also from an example's own folder, whose configuration its tests run with.
+COVERAGE := COVERAGE_FILE=$(CURDIR)/.coverage $(CURDIR)/$(BIN)/coverage run --rcfile=$(CURDIR)/pyproject.toml
 EXAMPLES := examples/service_bus_emulator examples/azure_service_bus_sink
 PROJECTS := . $(EXAMPLES)
 
@@ -29,7 +31,8 @@ demo-up: setup  ## the same, left running to play with; Ctrl-C ends it
 
 test: lint docs  ## every check and every test, in under ten minutes
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
+	$(COVERAGE) -m pytest
+	for example in $(EXAMPLES); do (cd $$example && $(COVERAGE) -m pytest) || exit 1; done
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -17,12 +17,12 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from azure.servicebus.aio import ServiceBusClient
-
 from sesam_connector_sdk import ConnectorError, Throttled
 
 from .lane import Lane
 from .namespace import open_client
 from .settings import ServiceBusSettings
+from .sockets import SocketLoop
 
 T = TypeVar("T")
 
@@ -44,10 +44,11 @@ class Bus:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, list[Lane]] = OrderedDict()
         self._in_use: dict[str, int] = {}
-        self._loop = asyncio.new_event_loop()
+        self._loop = SocketLoop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="bus", daemon=True)
         self._thread.start()
-        self._client = self.start(_open(settings)).result()
+        self._open_ends = contextlib.AsyncExitStack()
+        self._client = self.start(_open(settings, self._open_ends)).result()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the event loop."""
@@ -87,7 +88,7 @@ class Bus:
         with self._lock:
             lanes = [lane for each in self._open.values() for lane in each]
             self._open.clear()
-        closing = self.start(_close(lanes, self._client))
+        closing = self.start(_close(lanes, self._open_ends))
         with contextlib.suppress(TimeoutError):
             closing.result(_CLOSE_TIMEOUT)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -118,12 +119,15 @@ class Bus:
                 f"{self._settings.max_destinations} queues and topics are in use at once."
                 " Send to fewer, or raise MAX_DESTINATIONS."
             )
+        del self._in_use[idle]
         for lane in self._open.pop(idle):
-            self.start(lane.close())
+            self.start(lane.retire())
 
 
-async def _open(settings: ServiceBusSettings) -> ServiceBusClient:
-    return open_client(settings)
+async def _open(
+    settings: ServiceBusSettings, open_ends: contextlib.AsyncExitStack
+) -> ServiceBusClient:
+    return open_client(settings, open_ends)
 
 
 async def _warm_up(lane: Lane, destination: str, deadline: float) -> None:
@@ -133,6 +137,6 @@ async def _warm_up(lane: Lane, destination: str, deadline: float) -> None:
         _log.warning("cannot connect to %s yet: %s", destination, error.detail)
 
 
-async def _close(lanes: list[Lane], client: ServiceBusClient) -> None:
+async def _close(lanes: list[Lane], open_ends: contextlib.AsyncExitStack) -> None:
     await asyncio.gather(*(lane.close() for lane in lanes))
-    await client.close()
+    await open_ends.aclose()

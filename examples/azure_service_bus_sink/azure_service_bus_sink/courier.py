@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import zlib
 from concurrent.futures import Future
-from typing import Any
 
-from azure.servicebus import ServiceBusMessageBatch
+from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch
 from azure.servicebus.exceptions import MessageSizeExceededError
-
 from sesam_connector_sdk import Batch, ConnectorError, Entity, Rejected
 
 from .bus import Bus
@@ -108,7 +106,7 @@ class _Packer:
         if self._sending is not None:
             self._sending.exception()
 
-    def _fits(self, outgoing: Any) -> bool:
+    def _fits(self, outgoing: ServiceBusMessage) -> bool:
         if self._packing is None:
             self._packing = self._bus.start(self._lane.new_batch(self._deadline)).result()
         if len(self._packing) >= self._max_messages:
@@ -119,7 +117,7 @@ class _Packer:
             return False
         return True
 
-    def _send_alone(self, entity: Entity, outgoing: Any) -> None:
+    def _send_alone(self, entity: Entity, outgoing: ServiceBusMessage) -> None:
         """Send what no batch can hold: a large message is allowed where large batches are not."""
         self.wait()
         try:

@@ -17,6 +17,25 @@ def parse(connection_string: str) -> ServiceBusConnectionStringProperties | None
         return None
 
 
+def entity_path(connection_string: str) -> str | None:
+    """The one queue or topic that a connection string is for, or None if for a whole namespace."""
+    for part in connection_string.split(";"):
+        name, _, value = part.partition("=")
+        if _is_entity(name):
+            return value.strip().strip("/") or None
+    return None
+
+
+def without_entity(connection_string: str) -> str:
+    """The connection string without its EntityPath."""
+    parts = connection_string.split(";")
+    return ";".join(part for part in parts if not _is_entity(part.partition("=")[0]))
+
+
+def _is_entity(name: str) -> bool:
+    return name.strip().lower() == "entitypath"
+
+
 def turns_tls_off(connection_string: str) -> bool:
     """Whether the client would speak plain AMQP: only this exact value means that to it."""
     parts = connection_string.split(";")

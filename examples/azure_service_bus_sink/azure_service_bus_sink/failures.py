@@ -10,7 +10,6 @@ import re
 
 from azure.core import exceptions as core
 from azure.servicebus import exceptions as bus
-
 from sesam_connector_sdk import (
     ConnectorError,
     OutcomeUnknown,

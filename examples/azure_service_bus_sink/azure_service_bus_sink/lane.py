@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+from sesam_connector_sdk import OutcomeUnknown, TargetUnavailable, Throttled
 
-from sesam_connector_sdk import OutcomeUnknown, TargetUnavailable
-
+from . import sockets
 from .failures import translate
 
 T = TypeVar("T")
@@ -44,6 +44,7 @@ class Lane:
         self._timeout = timeout
         self._sender: ServiceBusSender | None = None
         self._limit = 0
+        self._sockets: list[asyncio.Transport] = []
         self._turn = asyncio.Lock()
 
     async def new_batch(self, deadline: float) -> ServiceBusMessageBatch:
@@ -76,21 +77,29 @@ class Lane:
             seconds = self._seconds(deadline)
             await self._watch(sender.send_messages(message, timeout=seconds), seconds + _GRACE)
 
+    async def retire(self) -> None:
+        """Close the sender once nobody is opening it or sending."""
+        async with self._turn:
+            await self.close()
+
     async def close(self) -> None:
         """Close the sender, if it is open."""
         sender, self._sender = self._sender, None
         if sender is not None:
-            # A sender that hangs must not hold up the process; the socket goes with it.
+            # A sender that hangs must not hold up the process.
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(sender.close(), _CLOSE_TIMEOUT)
+        # Nor may it keep its socket, which it does when it was interrupted half way.
+        sockets.abort(self._sockets)
 
     async def _opened(self, deadline: float) -> ServiceBusSender:
         if self._sender is None:
+            # Before anything is made: a sender counts as open from the line below.
+            seconds = self._seconds(deadline)
             # A topic is addressed exactly like a queue, so one call serves both.
             self._sender = sender = self._client.get_queue_sender(self._destination)
-            opening = sender.create_message_batch()
             try:
-                batch = await self._watch(opening, self._seconds(deadline))
+                batch = await self._watch(sender.create_message_batch(), seconds)
             except OutcomeUnknown:
                 raise TargetUnavailable("Service Bus does not open a link in time.") from None
             self._limit = batch.max_size_in_bytes
@@ -103,12 +112,15 @@ class Lane:
         return left
 
     async def _watch(self, call: Awaitable[T], seconds: float) -> T:
+        sockets.remember(self._sockets)
         try:
             return await asyncio.wait_for(call, seconds)
         except Exception as error:
-            # Whatever state the sender is in, the next send starts from a fresh one.
-            await self.close()
             known = translate(error)
+            # A throttled sender is as good as before, and a reconnect would add to the load. In
+            # whatever state any other error leaves it, the next send starts from a fresh one.
+            if not isinstance(known, Throttled):
+                await self.close()
             if known is None:
                 raise
             raise known from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 
 from azure.servicebus import ServiceBusMessage
-
 from sesam_connector_sdk import Entity
 
 CONTENT_TYPE = "application/json"

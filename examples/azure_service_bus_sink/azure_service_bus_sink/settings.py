@@ -45,8 +45,9 @@ class ServiceBusSettings(Settings):
     max_batch_messages: Count = 4500
     """Most messages in one Service Bus batch. 4500 is what the Basic and Standard tiers take."""
 
-    send_timeout: Seconds = 60.0
-    """Seconds that Service Bus gets to acknowledge one batch, the client's retries included."""
+    send_timeout: Seconds = 20.0
+    """Seconds that Service Bus gets to acknowledge one batch, the client's retry included. Keep it
+    below DRAIN_TIMEOUT, so that a batch on its way can end before the process does."""
 
     allow_plain_amqp: bool = False
     """Let CONNECTION_STRING turn TLS off for a host that is not the loopback address."""

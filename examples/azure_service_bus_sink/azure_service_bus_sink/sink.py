@@ -9,6 +9,7 @@ from sesam_connector_sdk import Batch, DestinationNotAllowed, Entity, Request, S
 
 from .bus import Bus
 from .courier import Courier
+from .endpoint import entity_path
 from .settings import ServiceBusSettings
 
 # Letters, digits, periods, hyphens, underscores and slashes, as Azure names queues and topics.
@@ -29,6 +30,8 @@ class ServiceBusSink(Sink[ServiceBusSettings]):
         # The client logs tokens' audiences and wire frames at lower levels.
         logging.getLogger("azure").setLevel(logging.WARNING)
         self._allowed = {name.strip("/").lower() for name in self.settings.allowed_destinations}
+        secret = self.settings.connection_string
+        self._only = entity_path(secret.reveal()) if secret else None
         self._bus = Bus(self.settings)
         for name in sorted(self._allowed)[: self.settings.max_destinations]:
             self._bus.warm_up(name)
@@ -61,6 +64,11 @@ class ServiceBusSink(Sink[ServiceBusSettings]):
             raise DestinationNotAllowed(
                 "This queue or topic is not listed in ALLOWED_DESTINATIONS. Add it there, or mend"
                 " the url of the pipe's sink."
+            )
+        if self._only and name.lower() != self._only.lower():
+            raise DestinationNotAllowed(
+                "CONNECTION_STRING is for another queue or topic, the one in its EntityPath. Use"
+                " one for the whole namespace, or mend the url of the pipe's sink."
             )
         return name
 
