@@ -125,8 +125,10 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
         try:
             super().parse_header(header_plus)
         except (ParsingError, ValueError) as error:
-            known = str(error) in _QUOTES_NOTHING
-            raise ParsingError(str(error) if known else "It is no HTTP/1.1.") from None
+            text = str(error)
+            if text not in _QUOTES_NOTHING:
+                text = "The request line or a header cannot be read."
+            raise ParsingError(text) from None
 
 
 def _refuse_ambiguous(first: bytes, lines: list[bytes]) -> None:

@@ -1,0 +1,76 @@
+"""Rows 1 and 2: the SDK's own cost, against the published example's way and against Node.
+
+All servers run at once and have their turns; the target is free in each of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
+
+from . import data
+from .load import drive, post
+from .processes import Server, module
+from .rows import Plan, Row, Sample, in_turns, ratios, speeds
+
+TARGETS = {100: 3.5, 1_000: 5.0, 10_000: 6.0}
+NODE_TARGET = {10_000: 2.5}
+EXAMPLE, NODE, OURS = "the example's way", "Node", "SDK"
+_BODY_LIMIT = 16 * 1024 * 1024
+_CONNECTIONS = 2
+
+
+def rows(plan: Plan) -> Iterator[Row]:
+    """Measure.
+
+    Args:
+        plan: How much.
+    """
+    with ExitStack() as stack:
+        servers = _servers(plan, stack)
+        addresses = {name: server.address() for name, server in servers.items()}
+        for count, target in TARGETS.items():
+            request = post("/queue", data.body(data.entities(count)))
+            ways = {
+                name: partial(_sample, plan, server, addresses[name], request, count)
+                for name, server in servers.items()
+            }
+            yield from _compared(f"no-op sink, {count:,} per POST", ways, plan, count, target)
+    plan.say(
+        f"no-op sink: MAX_BODY_BYTES is raised to {_BODY_LIMIT:,}: 10,000 entities are more than"
+        " the default allows"
+    )
+
+
+def _servers(plan: Plan, stack: ExitStack) -> dict[str, Server]:
+    commands = {
+        OURS: module("benchmarks.sinks.noop_sink"),
+        EXAMPLE: module("benchmarks.peers.example_way"),
+    }
+    if shutil.which("node"):
+        commands[NODE] = ["node", "benchmarks/peers/node_http.mjs"]
+    else:
+        plan.say("no-op sink: the rows against Node were not run: there is no node")
+    limit = {"MAX_BODY_BYTES": str(_BODY_LIMIT)}
+    return {
+        name: stack.enter_context(Server(command, plan.folder / f"http-{name}.log", limit))
+        for name, command in commands.items()
+    }
+
+
+def _sample(plan: Plan, server: Server, address: str, request: bytes, count: int) -> Sample:
+    before = server.cpu()
+    load = drive(address, request, count, connections=_CONNECTIONS, seconds=plan.seconds)
+    return Sample(load.requests * count, load.seconds, server.cpu() - before)
+
+
+def _compared(
+    title: str, ways: Mapping[str, Callable[[], Sample]], plan: Plan, count: int, target: float
+) -> Iterator[Row]:
+    samples = in_turns(ways, plan.rounds)
+    yield from speeds(title, samples)
+    yield from ratios(title, samples[OURS], samples[EXAMPLE], EXAMPLE, target)
+    if NODE in samples:
+        yield from ratios(title, samples[OURS], samples[NODE], NODE, NODE_TARGET.get(count))
