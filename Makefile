@@ -50,7 +50,6 @@ image-test: setup  ## build the sink's image and try it in the box that a node g
 	$(BIN)/python -m pytest -m image -s tests/image
 
 bench: setup  ## measure, print a table, write build/bench.json
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[bench]'
 	$(BIN)/python benchmarks/run.py
 
 wheel: setup  ## build the SDK's wheel into dist/
