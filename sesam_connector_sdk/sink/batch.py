@@ -20,6 +20,9 @@ from .request import Request
 
 # A body of nothing but wrong entities costs neither the memory nor the time to name them all.
 _ENOUGH_PROBLEMS = 10_000
+# A body up to this size is parsed once and held twice; a larger one is parsed twice.
+_KEPT_BYTES = 1024 * 1024
+_ITEM_BYTES = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +138,8 @@ class Batch:
     def validate(self) -> None:
         """Read the whole body once, so that nothing is delivered of a request that is wrong.
 
-        Called by the SDK before ``write``. A body of one chunk keeps its entities, so that they
-        are parsed only once.
+        Called by the SDK before ``write``. Of a small body the items are kept, so that they are
+        parsed only once.
 
         Raises:
             MalformedBody: The body is not a JSON array of objects.
@@ -145,22 +148,28 @@ class Batch:
         """
         refused = None
         problems: list[EntityProblem] = []
-        items: list[msgspec.Raw] = []
+        kept: list[msgspec.Raw] = []
+        size = 0
         for chunk in self._chunks():
             try:
                 check(chunk, self._count)
             except Rejected as error:
                 refused = error
                 problems += error.entities
-            items = chunk.items
-            self._count += len(items)
+            self._count += len(chunk.items)
             self._spans.append((chunk.start, chunk.end))
+            # What an item costs beside its bytes counts too: a body may be one of tiny items.
+            size += len(chunk.document) + len(chunk.items) * _ITEM_BYTES
+            if size <= _KEPT_BYTES:
+                kept += chunk.items
+            else:
+                kept.clear()
             if len(problems) > _ENOUGH_PROBLEMS:
                 break
         if refused:
             raise Rejected(refused.detail, entities=problems)
-        if len(items) == self._count:
-            self._kept = items
+        if size <= _KEPT_BYTES:
+            self._kept = kept
 
     def settle(self) -> Receipt:
         """Close the account after ``write`` has returned.
