@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -35,6 +36,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep-running", action="store_true", help="stay up until Ctrl-C")
     keep_running = parser.parse_args().keep_running
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     with contextlib.ExitStack() as stack:
         try:
             return run(stack, keep_running=keep_running)

@@ -117,6 +117,10 @@ class Settings:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        for name, value in [*vars(cls).items()]:
+            if name in cls.__annotations__ and isinstance(value, list | dict):
+                # A dataclass refuses a default that all instances would share.
+                setattr(cls, name, dataclasses.field(default_factory=value.copy))
         dataclass(frozen=True, kw_only=True)(cls)
         for field in dataclasses.fields(cls):
             if field.name.upper() in SYSTEM_VARIABLES:
@@ -314,7 +318,7 @@ def _wrong(setting: Setting) -> str:
 
 
 def _article(kind: str) -> str:
-    if kind.startswith(("one of", "true", "JSON")):
+    if kind.startswith(("one of", "true")) or kind == "JSON":
         return kind
     return f"{'an' if kind.startswith('i') else 'a'} {kind}"
 

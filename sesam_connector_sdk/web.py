@@ -42,6 +42,9 @@ HEALTH_ROUTE = "/healthz"
 LISTED_ENTITIES = 20
 """How many entities an error names; ``entities_total`` says how many there are."""
 
+LOGGED_ENTITIES = 3
+"""How many of them the log names."""
+
 _LONGEST_WAIT = 24 * 60 * 60
 _SPOOL_BYTES = 512 * 1024
 _log = logging.getLogger("sesam_connector_sdk.request")
@@ -154,6 +157,8 @@ class _Requests:
     ) -> None:
         """After the answer is made, also after an error."""
         level = logging.DEBUG if req.path == HEALTH_ROUTE else logging.INFO
+        if resp.status_code >= Bug.status or resp.status_code == Throttled.status:
+            level = logging.WARNING  # what the hub will have to send again
         # The path without its query, which may hold a token.
         _log.log(
             level,
@@ -232,7 +237,7 @@ def _on_http_error(
     if error.status_code == UnknownRoute.status:
         _answer(req, resp, UnknownRoute("No connector answers on this path; see the pipe's url."))
     elif error.status_code == MethodNotAllowed.status:
-        _answer(req, resp, MethodNotAllowed("This path takes the methods in the Allow header."))
+        _answer(req, resp, MethodNotAllowed(f"This path takes {resp.get_header('Allow')}."))
     else:
         _answer(req, resp, MalformedRequest(f"{error.title}."), error.status_code)
 
@@ -286,7 +291,9 @@ def _answer(
     if error_id:
         document["error_id"] = error_id
     resp.data = msgspec.json.encode(document)
-    req.context.problem = f" code={error.code} {printable(error.detail, 400)}"
+    ids = [printable(each.id or "", 100) for each in error.entities[:LOGGED_ENTITIES]]
+    named = f" ids={ids}" if ids else ""
+    req.context.problem = f" code={error.code} {printable(error.detail, 400)}{named}"
 
 
 def _whole_seconds(seconds: float) -> int:

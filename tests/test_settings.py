@@ -124,9 +124,9 @@ def test_a_setting_is_read_from_the_variable_of_its_name(
         ("RATIO", "1e999", "is not a number."),
         ("FLAG", "yes", "is not true or false."),
         ("LEVEL", "LOW", "is not one of low, high."),
-        ("NAMES", "[1]", "is not JSON array of texts, or texts with commas between them."),
-        ("NAMES", '["a"', "is not JSON array of texts, or texts with commas between them."),
-        ("FEW", "a,b,c", "is not JSON array of texts, or texts with commas between them."),
+        ("NAMES", "[1]", "is not a JSON array of texts, or texts with commas between them."),
+        ("NAMES", '["a"', "is not a JSON array of texts, or texts with commas between them."),
+        ("FEW", "a,b,c", "is not a JSON array of texts, or texts with commas between them."),
         ("NUMBERS", "1,2", "is not JSON."),
         ("NUMBERS", "[" * 100_000, "is not JSON."),
         ("MAPPING", "{", "is not JSON."),
@@ -373,3 +373,18 @@ def test_a_limit_that_cannot_work_is_refused(variable: str, text: str) -> None:
 
     assert len(found) == 1
     assert found[0].startswith(f"{variable} is not ")
+
+
+def test_a_list_or_a_dict_as_default_is_each_instances_own() -> None:
+    """A dataclass alone refuses it; here it works as it reads."""
+
+    class Shared(Settings):
+        names: list[str] = []  # noqa: RUF012  # the point of the test
+        limits: dict[str, int] = {}  # noqa: RUF012
+
+    one, other = Shared(), Shared.from_env({"NAMES": "a,b"})
+    one.names.append("x")
+
+    assert Shared().names == []
+    assert other.names == ["a", "b"]
+    assert Shared().limits == {}

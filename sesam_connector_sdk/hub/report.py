@@ -55,7 +55,8 @@ def summary(run: Run) -> Iterator[str]:
     )
     for (fate, reason), accounts in _undelivered(run).items():
         yield f"  {fate.value}: {_named(accounts)}: {reason}"
-    yield f"{'ok' if run.ok else 'NOT OK'}; the run ended: {run.reason}"
+    missing = "" if run.ok else "not every entity was delivered; "
+    yield f"{'ok' if run.ok else 'NOT OK'}: {missing}the run ended: {run.reason}"
 
 
 def document(pipe: str, plan: Plan, run: Run) -> dict[str, Any]:

@@ -114,5 +114,7 @@ def _cause(error: Exception) -> str:
     if isinstance(error, ConnectorError):
         return error.detail
     last = traceback.extract_tb(error.__traceback__)[-1]
-    reason = isinstance(error, OSError) and error.strerror
-    return f"{reason or type(error).__name__} at {last.filename}:{last.lineno} {last.name}"
+    place = f"{last.filename}:{last.lineno} {last.name}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror} at {place}"
+    return f"{type(error).__name__} at {place} (its text is not shown: it may hold a secret)"

@@ -111,6 +111,9 @@ class Batch:
     def reject(self, entity: Entity, reason: str) -> None:
         """This entity can never be accepted as it is; the answer is 422 and names it.
 
+        The others may be delivered already: the hub sends all of them again, one at a time, so that
+        only this one is dead-lettered.
+
         Args:
             entity: An entity of this batch.
             reason: One sentence for whoever mends the data. No values of the entity.
@@ -187,10 +190,15 @@ class Batch:
             )
         if self._failed:
             problems = [*self._failed.values(), *self._rejected.values()]
-            raise TargetUnavailable("Some entities did not arrive.", entities=problems)
+            raise TargetUnavailable(self._summary("did not arrive", problems), entities=problems)
         if self._rejected:
-            raise Rejected(entities=list(self._rejected.values()))
+            problems = list(self._rejected.values())
+            raise Rejected(self._summary("can never be accepted", problems), entities=problems)
         return Receipt(delivered=self._count - len(self._skipped), skipped=len(self._skipped))
+
+    def _summary(self, verdict: str, problems: list[EntityProblem]) -> str:
+        """One sentence with the first reason: the hub's log shows no more than that."""
+        return f"{len(problems)} of {self._count} entities {verdict}: {problems[0].reason}."
 
     def _entities(self) -> Iterator[Entity]:
         return itertools.chain.from_iterable(self._groups())

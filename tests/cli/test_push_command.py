@@ -82,7 +82,7 @@ def test_a_delivered_pipe_exits_with_0(node: Path) -> None:
     ]
     assert lines[-2:] == [
         "3 entities: 3 delivered, 0 dead-lettered, 0 failed, 0 not sent",
-        "ok; the run ended: the final empty batch was accepted",
+        "ok: the run ended: the final empty batch was accepted",
     ]
 
 

@@ -42,7 +42,9 @@ def test_a_person_sees_what_was_sent_and_what_became_of_it() -> None:
     assert "is_last" in text
     assert "3 entities: 2 delivered, 1 dead-lettered, 0 failed, 0 not sent" in text
     assert "dead-lettered: b\\x1b[2J (at 1): 422: " in text
-    assert text.endswith("NOT OK; the run ended: the final empty batch was accepted")
+    assert text.endswith(
+        "NOT OK: not every entity was delivered; the run ended: the final empty batch was accepted"
+    )
     assert "\x1b" not in text
 
 

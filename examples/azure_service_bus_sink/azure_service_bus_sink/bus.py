@@ -49,6 +49,7 @@ class Bus:
         self._thread.start()
         self._open_ends = contextlib.AsyncExitStack()
         self._client = self.start(_open(settings, self._open_ends)).result()
+        _log.info("sends to %s", self._client.fully_qualified_namespace)
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the event loop."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from azure.servicebus import ServiceBusConnectionStringProperties, parse_connection_string
 
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})(?::[0-9]{1,5})?", re.ASCII)
 _SUFFIX = ".servicebus.windows.net"
 
 
@@ -60,6 +62,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def is_host(text: str) -> bool:
+    """Whether a text can be a host's name, with or without a port."""
+    return is_loopback(text) or bool(_HOST.fullmatch(text))
 
 
 def full_name(namespace: str) -> str:

@@ -51,7 +51,11 @@ FAILURES: dict[type[Exception], tuple[type[ConnectorError], str]] = {
         TargetUnavailable,
         "The queue or topic is full, or the namespace has too many connections.",
     ),
-    bus.ServiceBusConnectionError: (TargetUnavailable, "The connection to Service Bus broke."),
+    bus.ServiceBusConnectionError: (
+        TargetUnavailable,
+        "There is no connection to Service Bus, or it broke. If it lasts, check the namespace and"
+        " the network.",
+    ),
     bus.ServiceBusCommunicationError: (TargetUnavailable, "Service Bus cannot be reached."),
     core.ServiceRequestError: (TargetUnavailable, "Entra cannot be reached."),
     ConnectionError: (TargetUnavailable, "The connection to Service Bus broke."),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sesam_connector_sdk import Secret, Settings
 from sesam_connector_sdk.settings import Count, Seconds
 
-from .endpoint import is_loopback, parse, turns_tls_off
+from .endpoint import full_name, is_host, is_loopback, parse, turns_tls_off
 
 
 class ServiceBusSettings(Settings):
@@ -61,6 +61,8 @@ class ServiceBusSettings(Settings):
             yield from self._connection_string_problems(self.connection_string.reveal())
         elif not self.service_namespace:
             yield "SERVICE_NAMESPACE is not set. Set it, or CONNECTION_STRING."
+        elif not is_host(full_name(self.service_namespace)):
+            yield "SERVICE_NAMESPACE is no host name. Set the namespace's name, such as contoso."
         elif any(named) and not all(named):
             yield (
                 "SERVICE_SAS_TOKEN_NAME and SERVICE_SAS_TOKEN_VALUE belong together."
