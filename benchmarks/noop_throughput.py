@@ -19,7 +19,8 @@ TARGETS = {100: 3.5, 1_000: 5.0, 10_000: 6.0}
 NODE_TARGET = {10_000: 2.5}
 EXAMPLE, NODE, OURS = "the example's way", "Node", "SDK"
 _BODY_LIMIT = 16 * 1024 * 1024
-_CONNECTIONS = 2
+_ROOM = 10 * _BODY_LIMIT
+_PIPES = 10
 
 
 def rows(plan: Plan) -> Iterator[Row]:
@@ -38,9 +39,10 @@ def rows(plan: Plan) -> Iterator[Row]:
                 for name, server in servers.items()
             }
             yield from _compared(f"no-op sink, {count:,} per POST", ways, plan, count, target)
+        yield from _ten_pipes(plan, servers, addresses)
     plan.say(
-        f"no-op sink: MAX_BODY_BYTES is raised to {_BODY_LIMIT:,}: 10,000 entities are more than"
-        " the default allows"
+        f"no-op sink: MAX_BODY_BYTES is raised to {_BODY_LIMIT:,} and MAX_BUFFERED_BYTES to"
+        f" {_ROOM:,}: 10,000 entities are more than the default allows"
     )
 
 
@@ -53,21 +55,39 @@ def _servers(plan: Plan, stack: ExitStack) -> dict[str, Server]:
         commands[NODE] = ["node", "benchmarks/peers/node_http.mjs"]
     else:
         plan.say("no-op sink: the rows against Node were not run: there is no node")
-    limit = {"MAX_BODY_BYTES": str(_BODY_LIMIT)}
+    limit = {"MAX_BODY_BYTES": str(_BODY_LIMIT), "MAX_BUFFERED_BYTES": str(_ROOM)}
     return {
         name: stack.enter_context(Server(command, plan.folder / f"http-{name}.log", limit))
         for name, command in commands.items()
     }
 
 
-def _sample(plan: Plan, server: Server, address: str, request: bytes, count: int) -> Sample:
+def _ten_pipes(plan: Plan, servers: dict[str, Server], addresses: dict[str, str]) -> Iterator[Row]:
+    """The same on ten connections at once, as many as the hub opens."""
+    count = 1_000
+    request = post("/queue", data.body(data.entities(count)))
+    ways = {
+        name: partial(_sample, plan, server, addresses[name], request, count, pipes=_PIPES)
+        for name, server in servers.items()
+    }
+    yield from _compared(f"no-op sink, {count:,} per POST, ten pipes", ways, plan, count, None)
+
+
+def _sample(
+    plan: Plan, server: Server, address: str, request: bytes, count: int, pipes: int = 1
+) -> Sample:
+    # A pipe sends one request after the other: one connection each.
     before = server.cpu()
-    load = drive(address, request, count, connections=_CONNECTIONS, seconds=plan.seconds)
+    load = drive(address, request, count, connections=pipes, seconds=plan.seconds)
     return Sample(load.requests * count, load.seconds, server.cpu() - before)
 
 
 def _compared(
-    title: str, ways: Mapping[str, Callable[[], Sample]], plan: Plan, count: int, target: float
+    title: str,
+    ways: Mapping[str, Callable[[], Sample]],
+    plan: Plan,
+    count: int,
+    target: float | None,
 ) -> Iterator[Row]:
     samples = in_turns(ways, plan.rounds)
     yield from speeds(title, samples)

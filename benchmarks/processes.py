@@ -41,7 +41,7 @@ class Process:
     Args:
         command: What to run, in the repository's root.
         environment: Its variables; it gets nothing else of ours but where programs are.
-        log: File that its standard output is written to; None keeps a pipe instead.
+        log: File that its output is written to; None keeps standard output as a pipe instead.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Process:
             env={**own, **environment},
             stdin=subprocess.PIPE,
             stdout=output or subprocess.PIPE,
+            stderr=subprocess.STDOUT if output else None,
             start_new_session=True,  # Ctrl-C is for us: we end what we have started
         )
         if output:
@@ -115,7 +116,7 @@ class Server(Process):
 
     Args:
         command: What to run.
-        log: File that its standard output is written to.
+        log: File that its output is written to.
         environment: Its variables.
     """
 

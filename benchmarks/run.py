@@ -88,7 +88,7 @@ def _plan(folder: Path, say: Callable[[str], None], *, quick: bool) -> Plan:
 def _shown(name: str, rows: Iterator[Row]) -> Iterator[Row]:
     """Print each row as soon as there is one."""
     load = os.getloadavg()[0]
-    _print(["", f"{name} (others' load at its start: {load:.1f})"])
+    _print(["", f"{name} (load average at its start: {load:.1f})"])
     for row in rows:
         _print([f"  {row.name:<76} {row.value:>12,} {row.unit:<10} {_target(row)}".rstrip()])
         yield row
