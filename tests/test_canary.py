@@ -234,9 +234,8 @@ def service_bus(folder: Path, variables: Mapping[str, str], paths: Iterable[str]
     env = {"LOG_LEVEL": "DEBUG", "SEND_TIMEOUT": "1", "REQUEST_TIMEOUT": "3", **variables}
     with process(folder, ["-m", "azure_service_bus_sink"], **env) as connector:
         client = connector.listening()
-        answers = sent(client, (whole(f"POST {path}{QUERY} HTTP/1.1", body) for path in paths))
-        if "/good" in paths:
-            answers += sent(client, requests("/good"))
+        asked = [whole(f"POST {path}{QUERY} HTTP/1.1", body) for path in paths]
+        answers = sent(client, [*asked, *(requests("/good") if "/good" in paths else [])])
         assert connector.end(signal.SIGTERM) == 0
     return [*(answer.decode("latin-1") for answer in answers), connector.output()]
 
@@ -279,7 +278,7 @@ def test_wrong_credentials_are_not_told_either(emulator: Emulator, tmp_path: Pat
         ]
         with ThreadPoolExecutor(3) as pool:
             folders = [tmp_path / str(at) for at in range(len(wrong))]
-            found = list(pool.map(service_bus, folders, wrong, [["/queue", "/other"]] * 3))
+            found = list(pool.map(service_bus, folders, wrong, [["/queue"]] * 3))
 
     for texts in found:
         assert_silent(texts)

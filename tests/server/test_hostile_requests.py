@@ -39,6 +39,12 @@ def client(server: Served) -> Client:
     return server.client
 
 
+def listen(caplog: pytest.LogCaptureFixture) -> None:
+    """Take down every line that a process would log."""
+    caplog.set_level(logging.ERROR, "waitress.queue")  # as the process does
+    caplog.set_level(logging.DEBUG)
+
+
 def request(*lines: bytes, first: bytes = b"POST /?q=CANARY HTTP/1.1", body: bytes = b"") -> bytes:
     """A request with a Host, and the given header lines."""
     return first + b"\r\n" + HOST + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body
@@ -137,7 +143,7 @@ def test_the_ambiguous_is_refused_in_words_and_the_connection_ends(
     Seen to fail, row by row, when the check that a row is about is left out of ``strict_http``, and
     when the texts of waitress are passed on: two of them quote a header's value.
     """
-    caplog.set_level(logging.DEBUG)
+    listen(caplog)
     came = everything(client, sent)
 
     document = problem(came)
@@ -170,7 +176,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_there(
 
     Seen to fail when ``expect_continue`` stays set on a refused request.
     """
-    caplog.set_level(logging.DEBUG)
+    listen(caplog)
     came = everything(client, sent)
 
     assert problem(came)["type"] == "urn:sesam-connector:too-large"
@@ -195,7 +201,7 @@ def test_headers_over_the_limit_are_refused(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With 431, whether they end or not."""
-    caplog.set_level(logging.DEBUG)
+    listen(caplog)
     large = b"X-A: " + b"CANARY" * 50_000
     for sent in (request(large), request(large)[:-4]):
         came = everything(client, sent)
@@ -237,9 +243,11 @@ def test_a_client_that_sends_on_can_still_read_why_it_is_refused(
 
 def test_what_follows_a_refused_request_is_never_run(client: Client) -> None:
     """However much of it there is. Seen to fail when a refused request leaves the connection."""
-    bad = request(b"Content-Length: 6", CHUNKED[:-2], body=b"0\r\n\r\n")
-
-    assert problem(everything(client, bad + GOOD * 20))["status"] == 400
+    both = request(b"Content-Length: 6", CHUNKED[:-2], body=b"0\r\n\r\n")
+    # Of this one the version is known by then, and with it that the connection might go on.
+    odd = request(b"Content-Length: +0")
+    for bad in (both, odd):
+        assert problem(everything(client, bad + GOOD * 20))["status"] == 400
 
 
 def test_a_good_request_before_a_bad_one_is_answered_first(client: Client) -> None:

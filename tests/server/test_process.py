@@ -229,7 +229,8 @@ def test_the_text_of_an_exception_in_open_is_not_shown(connector: Start) -> None
 
     assert found.end() == 1
     assert re.fullmatch(
-        r"ERROR \S+: cannot go on: ValueError at \S*notes.py:\d+ open \(its text .*\)\n", found.log()
+        r"ERROR \S+: cannot go on: ValueError at \S*notes.py:\d+ open \(its text .*\)\n",
+        found.log(),
     )
     assert found.stderr == ""
     assert found.closed() == 0

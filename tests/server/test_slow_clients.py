@@ -48,14 +48,15 @@ def test_a_hundred_slow_senders_lose_their_connections_and_nobody_else(connectio
         rounds = 1 if connections > 100 else 2
         assert answered < (TIMEOUT if rounds == 1 else 2 * (TIMEOUT + NOTICED))
         assert TIMEOUT <= gone < rounds * (TIMEOUT + NOTICED)
-        assert not server.server._server.active_channels
+        inside = server.server._server
+        eventually(lambda: not inside.active_channels, "nothing of them is left")
 
 
 def test_a_slow_sender_who_is_done_in_time_is_answered() -> None:
     """Each request has its own time, also the second one on a connection."""
     with served(client_timeout=TIMEOUT) as server, server.client.connect() as connection:
         pace = threading.Event()
-        for _ in range(4):
+        for _ in range(3):
             for at in range(0, len(GOOD), 8):
                 connection.sendall(GOOD[at : at + 8])
                 pace.wait(0.1)  # how slow it is
@@ -102,7 +103,7 @@ def test_stalled_readers_lose_their_connections_and_nobody_else(threads: int) ->
 def test_a_reader_that_makes_progress_is_served_to_the_end() -> None:
     """However long it takes. Seen to fail when the answer as a whole has to be taken in time."""
     with served(client_timeout=TIMEOUT) as server, small_window(server.client) as reader:
-        server.pieces = 24
+        server.pieces = 18
         pace = threading.Event()
         began, size = time.monotonic(), 0
         reader.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -110,7 +111,7 @@ def test_a_reader_that_makes_progress_is_served_to_the_end() -> None:
             size += len(came)
             pace.wait(len(came) / 6e6)  # how slow it is: 6 MB a second
         assert size > server.pieces * 2**20
-        assert time.monotonic() - began > 3 * TIMEOUT
+        assert time.monotonic() - began > 2.5 * TIMEOUT
 
 
 def test_slow_senders_do_not_keep_a_process_from_its_end(tmp_path: Path) -> None:
