@@ -346,12 +346,14 @@ def test_brackets_in_strings_are_not_nesting() -> None:
     assert cut(b"[%b]" % item, max_depth=1) == [item]
 
 
-@pytest.mark.parametrize("depth", [1_000, 100_000])
 @pytest.mark.parametrize("size", [64, CHUNK_BYTES])
-def test_nesting_beyond_the_parser_is_refused(depth: int, size: int) -> None:
+def test_nesting_beyond_the_parser_is_refused(size: int) -> None:
     """A body that is nothing but brackets is a malformed body, not a crash."""
+    depth = 100_000  # beyond the parser in every Python; 1,000 is beyond it only up to 3.11
     for body in (b"[" * depth, b"[" * depth + b"]" * depth, b'[{"a":' * depth):
         assert "nested" in refusal(body, chunk=size)
+    for body in (b"[" * 1_000, b"[" * 1_000 + b"]" * 1_000, b'[{"a":' * 1_000):
+        assert refusal(body, chunk=size)
 
 
 @pytest.mark.parametrize("size", [16, 100, 1000, CHUNK_BYTES])
