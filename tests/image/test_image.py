@@ -94,9 +94,9 @@ def container(tool: Tool, image: str, emulator: Emulator) -> Iterator[Running]:
     reader.start()
     yield Running(tool, name, process, port, lines)
     if process.poll() is None:
-        tool.execute(name, "python", "-c", "import os; os.kill(1, 9)")
-        process.kill()
-    process.wait()
+        # Not SIGKILL: from inside, the kernel keeps that from a container's first process.
+        tool.execute(name, "python", "-c", "import os; os.kill(1, 15)")
+    process.wait(STOP_SECONDS)
     reader.join(START_SECONDS)
     process.stdout.close()
 
