@@ -236,6 +236,14 @@ class ServerSettings(Settings):
     drain_timeout: Seconds = 25.0
     """Seconds that requests get to finish after SIGTERM, before the process ends anyway."""
 
+    def problems(self) -> Iterable[str]:
+        """Say which limits do not fit together."""
+        if self.max_buffered_bytes < self.max_body_bytes:
+            yield (
+                "MAX_BUFFERED_BYTES is below MAX_BODY_BYTES: a body of that size would never find"
+                " room. Raise the one, or lower the other."
+            )
+
 
 def _read(text: str, kind: Any) -> Any:
     inner = _plain(kind)

@@ -375,6 +375,19 @@ def test_a_limit_that_cannot_work_is_refused(variable: str, text: str) -> None:
     assert found[0].startswith(f"{variable} is not ")
 
 
+def test_a_body_that_could_never_be_held_is_refused_at_the_start() -> None:
+    """Less room for all bodies than one may take: each of that size would be 503 for ever.
+
+    Seen to fail when the two are not compared, and when they may not be equal.
+    """
+    for body, room in (("2000", "1999"), ("41943041", ""), ("", "4194303")):
+        found = problems(ServerSettings, MAX_BODY_BYTES=body, MAX_BUFFERED_BYTES=room)
+        assert len(found) == 1
+        assert found[0].startswith("MAX_BUFFERED_BYTES is below MAX_BODY_BYTES")
+    equal = ServerSettings.from_env({"MAX_BODY_BYTES": "2000", "MAX_BUFFERED_BYTES": "2000"})
+    assert equal.max_buffered_bytes == 2000
+
+
 def test_a_list_or_a_dict_as_default_is_each_instances_own() -> None:
     """A dataclass alone refuses it; here it works as it reads."""
 
