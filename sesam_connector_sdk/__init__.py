@@ -16,9 +16,10 @@ from .errors import (
     Throttled,
 )
 from .protocol import PushParameters
+from .request import PushRequest, Request
 from .server import serve
 from .settings import Secret, ServerSettings, Settings, SettingsError
-from .sink import Batch, Request, Sink
+from .sink import Batch, Sink
 from .web import wsgi_app
 
 __version__ = _version("sesam-connector-sdk")
@@ -30,6 +31,7 @@ __all__ = [
     "Entity",
     "OutcomeUnknown",
     "PushParameters",
+    "PushRequest",
     "Rejected",
     "Request",
     "Secret",

@@ -12,9 +12,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from sesam_connector_sdk.connector import Connector
 from sesam_connector_sdk.errors import ConnectorError
 from sesam_connector_sdk.settings import ServerSettings, Settings, SettingsError
-from sesam_connector_sdk.sink import Sink
 from sesam_connector_sdk.web import wsgi_app
 
 from . import logs
@@ -29,7 +29,7 @@ EXIT_FAILED = 1
 EXIT_SETTINGS = 2
 
 
-def serve(*connectors: type[Sink[Any]], environment: Mapping[str, str] | None = None) -> None:
+def serve(*connectors: type[Connector[Any]], environment: Mapping[str, str] | None = None) -> None:
     """Run some connectors as one service, until SIGTERM or SIGINT.
 
     Reads the settings, opens the connectors, listens, and after a signal answers the requests it
@@ -55,8 +55,8 @@ def serve(*connectors: type[Sink[Any]], environment: Mapping[str, str] | None = 
 
 
 def _build(
-    connectors: tuple[type[Sink[Any]], ...], environment: Mapping[str, str] | None
-) -> tuple[ServerSettings, list[Sink[Any]]]:
+    connectors: tuple[type[Connector[Any]], ...], environment: Mapping[str, str] | None
+) -> tuple[ServerSettings, list[Connector[Any]]]:
     """Read everybody's settings, so that every problem is known at once."""
     problems: list[str] = []
 
@@ -74,16 +74,16 @@ def _build(
     return server, [make(settings) for make, settings in zip(connectors, own, strict=True)]
 
 
-def _run(sinks: list[Sink[Any]], settings: ServerSettings) -> bool:
+def _run(connectors: list[Connector[Any]], settings: ServerSettings) -> bool:
     stop = Stop()
-    app = wsgi_app(*sinks, settings=settings, draining=stop.requested)
+    app = wsgi_app(*connectors, settings=settings, draining=stop.requested)
     # From the start: as PID 1 a process has no handler of its own, and open may take its time.
     stop.on_signals()
     try:
         with contextlib.ExitStack() as opened:
-            for sink in sinks:
-                sink.open()
-                opened.callback(sink.close)
+            for connector in connectors:
+                connector.open()
+                opened.callback(connector.close)
             return _serve(_listen(app, settings, stop), settings)
     except Exception as error:  # noqa: BLE001  # whatever it is, the process ends with it
         _log.error("cannot go on: %s", _cause(error))

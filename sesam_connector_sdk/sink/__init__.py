@@ -1,4 +1,4 @@
-"""What an author of a sink subclasses and is given: ``Sink``, ``Batch`` and ``Request``.
+"""What an author of a sink subclasses and is given: ``Sink`` and ``Batch``.
 
 No HTTP library is imported in this room, so an author's class runs in a test without a server.
 """
@@ -6,6 +6,5 @@ No HTTP library is imported in this room, so an author's class runs in a test wi
 from .base import Sink
 from .batch import Batch, Receipt
 from .delivery import deliver
-from .request import Request
 
-__all__ = ["Batch", "Receipt", "Request", "Sink", "deliver"]
+__all__ = ["Batch", "Receipt", "Sink", "deliver"]

@@ -1,22 +1,18 @@
 """The class that the author of a sink subclasses.
 
-Imports ``settings`` and ``errors``; a subclass runs in a test without a server.
+Imports ``connector`` and this room's batch; a subclass runs in a test without a server.
 """
 
 from __future__ import annotations
 
-import typing
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar
+from abc import abstractmethod
 
-from sesam_connector_sdk.settings import Settings
+from sesam_connector_sdk.connector import Connector, SettingsT
 
 from .batch import Batch
 
-SettingsT = TypeVar("SettingsT", bound=Settings)
 
-
-class Sink(ABC, Generic[SettingsT]):
+class Sink(Connector[SettingsT]):
     """Delivers entities to a target. Subclass it with your settings, and write ``write``.
 
     One instance serves the whole process. ``Sink[MySettings]`` says which settings it reads from
@@ -28,38 +24,6 @@ class Sink(ABC, Generic[SettingsT]):
     Attributes:
         settings: The same.
     """
-
-    route: ClassVar[str | None] = None
-    """The path the sink answers on, in Falcon's syntax, such as ``/{queue}``. None: any path."""
-
-    concurrency: ClassVar[int | None] = None
-    """How many ``write`` calls may run at once; None: as many as the server has threads.
-
-    A request that finds no place waits for one until its deadline, then is answered 429.
-    """
-
-    retryable: ClassVar[tuple[type[Exception], ...]] = ()
-    """Exceptions of the target's library that mean "away for now": answered 503 instead of 500."""
-
-    settings_class: ClassVar[type[Settings]] = Settings
-    """The settings the sink was declared with; set by ``Sink[...]``."""
-
-    def __init__(self, settings: SettingsT) -> None:
-        self.settings = settings
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        for base in cls.__dict__.get("__orig_bases__", ()):
-            origin = typing.get_origin(base)
-            if isinstance(origin, type) and issubclass(origin, Sink):
-                cls.settings_class = _settings_class(cls, typing.get_args(base)[0])
-
-    def open(self) -> None:
-        """Connect to the target. Called once, from the main thread, before the first request.
-
-        An exception ends the process with exit code 1. Do not fail only because the target is away
-        for the moment: connect lazily, so that the connector comes up when the target does.
-        """
 
     @abstractmethod
     def write(self, batch: Batch) -> None:
@@ -80,17 +44,3 @@ class Sink(ABC, Generic[SettingsT]):
             OutcomeUnknown: The target did not confirm in time; 504.
             Exception: Anything else is a bug; 500 with an error id.
         """
-
-    def close(self) -> None:
-        """Let go of the target. Called once, from the main thread, after the last request."""
-
-
-def _settings_class(cls: type, argument: Any) -> type[Settings]:
-    if isinstance(argument, TypeVar):
-        return Settings
-    if isinstance(argument, type) and issubclass(argument, Settings):
-        return argument
-    raise TypeError(
-        f"{cls.__name__}: Sink[{argument!r}] needs the settings class itself, a subclass of"
-        " Settings defined above it; a name in quotes cannot be found at run time"
-    )

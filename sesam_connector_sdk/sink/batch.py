@@ -1,41 +1,18 @@
 """The entities of one request, and the account of what became of each.
 
-Imports ``entity``, ``jsonarray`` and ``errors``; knows nothing of HTTP.
+Imports ``body``, ``entity``, ``request`` and ``errors``; knows nothing of HTTP.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import msgspec
-
-from sesam_connector_sdk.entity import Entity, check, entities
+from sesam_connector_sdk.body import Body, Limits
+from sesam_connector_sdk.entity import Entity
 from sesam_connector_sdk.errors import EntityProblem, Rejected, TargetUnavailable
-from sesam_connector_sdk.jsonarray import Chunk, again, chunks
-
-from .request import Request
-
-# A body of nothing but wrong entities costs neither the memory nor the time to name them all.
-_ENOUGH_PROBLEMS = 10_000
-# A body up to this size is parsed once and held twice; a larger one is parsed twice.
-_KEPT_BYTES = 1024 * 1024
-_ITEM_BYTES = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a batch may hold.
-
-    Attributes:
-        max_entity: Largest entity in bytes.
-        max_depth: Deepest nesting of an entity.
-    """
-
-    max_entity: int = 1024 * 1024
-    max_depth: int = 100
+from sesam_connector_sdk.request import PushRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +46,26 @@ class Batch:
     """
 
     def __init__(
-        self, body: BinaryIO, request: Request | None = None, limits: Limits | None = None
+        self, body: BinaryIO, request: PushRequest | None = None, limits: Limits | None = None
     ) -> None:
-        self.request = request or Request()
-        self._body = body
-        self._limits = limits or Limits()
-        self._count = 0
+        self.request = request or PushRequest()
+        self._body = Body(body, self.request.push.sequence_id, limits)
         self._taken = 0
-        self._kept: list[msgspec.Raw] | None = None
-        self._spans: list[tuple[int, int]] = []
         self._rejected: dict[int, EntityProblem] = {}
         self._failed: dict[int, EntityProblem] = {}
         self._skipped: dict[int, EntityProblem] = {}
 
     def __len__(self) -> int:
         """How many entities the request holds."""
-        return self._count
+        return len(self._body)
 
     def __repr__(self) -> str:
-        return f"<Batch of {self._count} entities>"
+        return f"<Batch of {len(self)} entities>"
 
     def __iter__(self) -> Iterator[Entity]:
         entity = None
         try:
-            for entity in self._entities():
+            for entity in self._body:
                 yield entity
         finally:
             # Also where the author leaves the loop early: what was yielded was taken.
@@ -105,7 +78,7 @@ class Batch:
         Superseded versions count as delivered. Memory: the ids of the batch.
         """
         # Looking is not taking: only what is yielded by the second pass counts as delivered.
-        last = {entity.id: entity.position for entity in self._entities()}
+        last = {entity.id: entity.position for entity in self._body}
         return (entity for entity in self if last[entity.id] == entity.position)
 
     def reject(self, entity: Entity, reason: str) -> None:
@@ -141,38 +114,14 @@ class Batch:
     def validate(self) -> None:
         """Read the whole body once, so that nothing is delivered of a request that is wrong.
 
-        Called by the SDK before ``write``. Of a small body the items are kept, so that they are
-        parsed only once.
+        Called by the SDK before ``write``.
 
         Raises:
             MalformedBody: The body is not a JSON array of objects.
             TooLarge: An entity is over the limit.
             Rejected: Entities without a usable ``_id``; names every one, or the first thousands.
         """
-        refused = None
-        problems: list[EntityProblem] = []
-        kept: list[msgspec.Raw] = []
-        size = 0
-        for chunk in self._chunks():
-            try:
-                check(chunk, self._count)
-            except Rejected as error:
-                refused = error
-                problems += error.entities
-            self._count += len(chunk.items)
-            self._spans.append((chunk.start, chunk.end))
-            # What an item costs beside its bytes counts too: a body may be one of tiny items.
-            size += len(chunk.document) + len(chunk.items) * _ITEM_BYTES
-            if size <= _KEPT_BYTES:
-                kept += chunk.items
-            else:
-                kept.clear()
-            if len(problems) > _ENOUGH_PROBLEMS:
-                break
-        if refused:
-            raise Rejected(refused.detail, entities=problems)
-        if size <= _KEPT_BYTES:
-            self._kept = kept
+        self._body.validate()
 
     def settle(self) -> Receipt:
         """Close the account after ``write`` has returned.
@@ -183,9 +132,9 @@ class Batch:
             Rejected: An entity was rejected, and none failed.
             RuntimeError: Not every entity was taken: a bug of the sink.
         """
-        if self._taken < self._count:
+        if self._taken < len(self):
             raise RuntimeError(
-                f"write returned after taking {self._taken} of {self._count} entities;"
+                f"write returned after taking {self._taken} of {len(self)} entities;"
                 " iterate over the whole batch, or raise an error"
             )
         if self._failed:
@@ -194,28 +143,8 @@ class Batch:
         if self._rejected:
             problems = list(self._rejected.values())
             raise Rejected(self._summary("can never be accepted", problems), entities=problems)
-        return Receipt(delivered=self._count - len(self._skipped), skipped=len(self._skipped))
+        return Receipt(delivered=len(self) - len(self._skipped), skipped=len(self._skipped))
 
     def _summary(self, verdict: str, problems: list[EntityProblem]) -> str:
         """One sentence with the first reason: the hub's log shows no more than that."""
-        return f"{len(problems)} of {self._count} entities {verdict}: {problems[0].reason}."
-
-    def _entities(self) -> Iterator[Entity]:
-        return itertools.chain.from_iterable(self._groups())
-
-    def _groups(self) -> Iterator[Iterator[Entity]]:
-        sequence = self.request.push.sequence_id
-        if self._kept is not None:
-            yield entities(self._kept, 0, sequence)
-            return
-        position = 0
-        for start, end in self._spans:
-            items = again(self._body, start, end)
-            yield entities(items, position, sequence)
-            position += len(items)
-
-    def _chunks(self) -> Iterator[Chunk]:
-        self._body.seek(0)
-        return chunks(
-            self._body, max_item=self._limits.max_entity, max_depth=self._limits.max_depth
-        )
+        return f"{len(problems)} of {len(self)} entities {verdict}: {problems[0].reason}."

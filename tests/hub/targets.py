@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from sesam_connector_sdk import Batch, ConnectorError, Request, ServerSettings, Settings, Sink
+from sesam_connector_sdk import Batch, ConnectorError, PushRequest, ServerSettings, Settings, Sink
 from sesam_connector_sdk import wsgi_app as wsgi_app_of
 from sesam_connector_sdk.hub import Fate, Plan, Run, push
 from sesam_connector_sdk.nodeconfig import Pipe, System
@@ -47,7 +47,7 @@ class ScriptedSink(Sink[Settings]):
         super().__init__(Settings())
         self.script = iter(script)
         self.poison = set(poison)
-        self.requests: list[Request] = []
+        self.requests: list[PushRequest] = []
         self.seen: list[list[str]] = []
         self.taken: list[bytes] = []
 

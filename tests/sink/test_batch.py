@@ -15,14 +15,15 @@ import pytest
 from sesam_connector_sdk import (
     Batch,
     PushParameters,
+    PushRequest,
     Rejected,
-    Request,
     Settings,
     Sink,
     TargetUnavailable,
 )
+from sesam_connector_sdk.body import Limits
 from sesam_connector_sdk.errors import MalformedBody, TooLarge
-from sesam_connector_sdk.sink.batch import Limits, Receipt
+from sesam_connector_sdk.sink.batch import Receipt
 from sesam_connector_sdk.testing import push
 from tests.notes import NotesSink, ObedientSink
 from tests.wire import ids
@@ -323,12 +324,12 @@ def test_the_repr_of_a_batch_has_no_payload() -> None:
 
 def test_a_request_shows_neither_headers_nor_query() -> None:
     """Both may carry credentials."""
-    request = Request(headers={"authorization": "CANARY"}, query={"token": "CANARY"})
+    request = PushRequest(headers={"authorization": "CANARY"}, query={"token": "CANARY"})
 
     assert "CANARY" not in repr(request)
     assert request.remaining() == float("inf")
-    assert 0 < Request(deadline=time.monotonic() + 60).remaining() <= 60
-    assert Request(deadline=time.monotonic() - 60).remaining() == 0.0
+    assert 0 < PushRequest(deadline=time.monotonic() + 60).remaining() <= 60
+    assert PushRequest(deadline=time.monotonic() - 60).remaining() == 0.0
 
 
 def test_the_key_of_an_entity_knows_the_sequence_of_its_request() -> None:
@@ -336,7 +337,7 @@ def test_the_key_of_an_entity_knows_the_sequence_of_its_request() -> None:
 
     def keys(sequence: str | None, entities: list[dict[str, Any]]) -> Iterator[str | None]:
         body = io.BytesIO(json.dumps(entities).encode())
-        batch = Batch(body, Request(push=PushParameters(sequence_id=sequence)))
+        batch = Batch(body, PushRequest(push=PushParameters(sequence_id=sequence)))
         batch.validate()
         for _ in range(2):
             yield from (entity.key for entity in batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
-from sesam_connector_sdk import Batch, DestinationNotAllowed, Entity, Request, Sink
+from sesam_connector_sdk import Batch, DestinationNotAllowed, Entity, PushRequest, Sink
 
 from .bus import Bus
 from .courier import Courier
@@ -54,7 +54,7 @@ class ServiceBusSink(Sink[ServiceBusSettings]):
         """Close every connection."""
         self._bus.close()
 
-    def _destination(self, request: Request) -> str:
+    def _destination(self, request: PushRequest) -> str:
         name = request.fields["destination"].strip("/")
         if not _NAME.fullmatch(name) or "//" in name:
             raise DestinationNotAllowed(

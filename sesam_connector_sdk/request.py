@@ -1,4 +1,4 @@
-"""The circumstances of one batch: where it goes, where it stands in the hub's run, how long it has.
+"""The circumstances of one request: where it goes, where it stands, how long it may take.
 
 Imports ``protocol`` only.
 """
@@ -14,13 +14,12 @@ from sesam_connector_sdk.protocol import PushParameters
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What came with a batch, beside its entities.
+    """What came with a request, beside its body.
 
     Attributes:
         fields: The fields of the connector's route: ``{"queue": "my_queue"}``.
         query: The pipe's own query parameters, without those of the protocol.
         headers: Request headers, names in lower case.
-        push: The parameters of the JSON push protocol.
         deadline: When the request must be answered, on the clock of ``time.monotonic``, in seconds.
     """
 
@@ -28,9 +27,19 @@ class Request:
     fields: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    push: PushParameters = field(default_factory=PushParameters)
     deadline: float = float("inf")
 
     def remaining(self) -> float:
         """Seconds left until the deadline; never below zero."""
         return max(0.0, self.deadline - time.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
+class PushRequest(Request):
+    """What came with a batch for a sink.
+
+    Attributes:
+        push: The parameters of the JSON push protocol.
+    """
+
+    push: PushParameters = field(default_factory=PushParameters)

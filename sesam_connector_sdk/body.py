@@ -1,0 +1,118 @@
+"""The entities of one request's body: checked as a whole first, then read in stream order.
+
+What sinks and transforms share. Imports ``entity``, ``jsonarray`` and ``errors``; knows nothing of
+HTTP, of connectors or of what becomes of the entities.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import msgspec
+
+from .entity import Entity, check, entities
+from .errors import EntityProblem, Rejected
+from .jsonarray import Chunk, again, chunks
+
+# A body of nothing but wrong entities costs neither the memory nor the time to name them all.
+_ENOUGH_PROBLEMS = 10_000
+# A body up to this size is parsed once and held twice; a larger one is parsed twice.
+_KEPT_BYTES = 1024 * 1024
+_ITEM_BYTES = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a body may hold.
+
+    Attributes:
+        max_entity: Largest entity in bytes.
+        max_depth: Deepest nesting of an entity.
+    """
+
+    max_entity: int = 1024 * 1024
+    max_depth: int = 100
+
+
+class Body:
+    """The entities of one request, in the order in which the hub sent them.
+
+    ``validate`` it once, then iterate it as often as you like: it is read in chunks, so memory
+    stays bounded. For one thread at a time.
+
+    Args:
+        stream: A JSON array, seekable, whole.
+        sequence: The request's ``sequence_id``, or None; it is part of the entities' keys.
+        limits: What it may hold.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, sequence: str | None = None, limits: Limits | None = None
+    ) -> None:
+        self._stream = stream
+        self._sequence = sequence
+        self._limits = limits or Limits()
+        self._count = 0
+        self._kept: list[msgspec.Raw] | None = None
+        self._spans: list[tuple[int, int]] = []
+
+    def __len__(self) -> int:
+        """How many entities there are, once it is validated."""
+        return self._count
+
+    def __iter__(self) -> Iterator[Entity]:
+        return itertools.chain.from_iterable(self._groups())
+
+    def validate(self) -> None:
+        """Read the whole body once, so that nothing is done about a request that is wrong.
+
+        Of a small body the items are kept, so that they are parsed only once.
+
+        Raises:
+            MalformedBody: The body is not a JSON array of objects.
+            TooLarge: An entity is over the limit.
+            Rejected: Entities without a usable ``_id``; names every one, or the first thousands.
+        """
+        refused = None
+        problems: list[EntityProblem] = []
+        kept: list[msgspec.Raw] = []
+        size = 0
+        for chunk in self._chunks():
+            try:
+                check(chunk, self._count)
+            except Rejected as error:
+                refused = error
+                problems += error.entities
+            self._count += len(chunk.items)
+            self._spans.append((chunk.start, chunk.end))
+            # What an item costs beside its bytes counts too: a body may be one of tiny items.
+            size += len(chunk.document) + len(chunk.items) * _ITEM_BYTES
+            if size <= _KEPT_BYTES:
+                kept += chunk.items
+            else:
+                kept.clear()
+            if len(problems) > _ENOUGH_PROBLEMS:
+                break
+        if refused:
+            raise Rejected(refused.detail, entities=problems)
+        if size <= _KEPT_BYTES:
+            self._kept = kept
+
+    def _groups(self) -> Iterator[Iterator[Entity]]:
+        if self._kept is not None:
+            yield entities(self._kept, 0, self._sequence)
+            return
+        position = 0
+        for start, end in self._spans:
+            items = again(self._stream, start, end)
+            yield entities(items, position, self._sequence)
+            position += len(items)
+
+    def _chunks(self) -> Iterator[Chunk]:
+        self._stream.seek(0)
+        return chunks(
+            self._stream, max_item=self._limits.max_entity, max_depth=self._limits.max_depth
+        )

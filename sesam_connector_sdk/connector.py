@@ -1,0 +1,77 @@
+"""What every connector has, whether it is a sink, a source or a transform.
+
+Imports ``settings`` only; a subclass runs in a test without a server.
+"""
+
+from __future__ import annotations
+
+import typing
+from abc import ABC
+from typing import Any, ClassVar, Generic, TypeVar
+
+from .settings import Settings
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+class Connector(ABC, Generic[SettingsT]):
+    """The life that ``Sink``, ``Source`` and ``Transform`` share. Subclass one of those.
+
+    One instance serves the whole process. ``Sink[MySettings]`` says which settings it reads from
+    the environment.
+
+    Args:
+        settings: The connector's settings, read before anything else happens.
+
+    Attributes:
+        settings: The same.
+    """
+
+    route: ClassVar[str | None] = None
+    """The path it answers on, in Falcon's syntax, such as ``/{queue}``. None: any path.
+
+    A source may share its route with a sink or a transform: it takes GET, they take POST.
+    """
+
+    concurrency: ClassVar[int | None] = None
+    """How many requests it works on at once; None: as many as the server has threads.
+
+    A request that finds no place waits for one until its deadline, then is answered 429.
+    """
+
+    retryable: ClassVar[tuple[type[Exception], ...]] = ()
+    """Exceptions of the other side's library that mean "away for now": 503 instead of 500."""
+
+    settings_class: ClassVar[type[Settings]] = Settings
+    """The settings it was declared with; set by ``Sink[...]``."""
+
+    def __init__(self, settings: SettingsT) -> None:
+        self.settings = settings
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for base in cls.__dict__.get("__orig_bases__", ()):
+            origin = typing.get_origin(base)
+            if isinstance(origin, type) and issubclass(origin, Connector):
+                cls.settings_class = _settings_class(cls, origin, typing.get_args(base)[0])
+
+    def open(self) -> None:
+        """Connect to the other side. Called once, from the main thread, before the first request.
+
+        An exception ends the process with exit code 1. Do not fail only because the other side is
+        away for the moment: connect lazily, so that the connector comes up when it does.
+        """
+
+    def close(self) -> None:
+        """Let go of the other side. Called once, from the main thread, after the last request."""
+
+
+def _settings_class(cls: type, origin: type, argument: Any) -> type[Settings]:
+    if isinstance(argument, TypeVar):
+        return Settings
+    if isinstance(argument, type) and issubclass(argument, Settings):
+        return argument
+    raise TypeError(
+        f"{cls.__name__}: {origin.__name__}[{argument!r}] needs the settings class itself, a"
+        " subclass of Settings defined above it; a name in quotes cannot be found at run time"
+    )

@@ -1,0 +1,51 @@
+"""The middleware round every request: times it, refuses it while draining, logs one line for it.
+
+Knows Falcon; imports ``errors`` and ``health`` only.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+import falcon
+
+from sesam_connector_sdk.errors import Bug, ShuttingDown, Throttled, printable
+
+from .health import HEALTH_ROUTE
+
+_log = logging.getLogger("sesam_connector_sdk.request")
+
+
+class AccessLog:
+    """Times every request, refuses it while draining, and logs one line for it."""
+
+    def __init__(self, draining: Callable[[], bool]) -> None:
+        self._draining = draining
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        """Before routing."""
+        req.context.started = time.monotonic()
+        # The process lives while it drains: a liveness probe must not end it early.
+        if req.path != HEALTH_ROUTE and self._draining():
+            raise ShuttingDown(retry_after=5)
+
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, _resource: object, *_succeeded: bool
+    ) -> None:
+        """After the answer is made, also after an error."""
+        level = logging.DEBUG if req.path == HEALTH_ROUTE else logging.INFO
+        if resp.status_code >= Bug.status or resp.status_code == Throttled.status:
+            level = logging.WARNING  # what the hub will have to send again
+        # The path without its query, which may hold a token.
+        _log.log(
+            level,
+            "%s %s %s entities=%s ms=%d%s",
+            printable(req.method, 20),
+            printable(req.path),
+            resp.status_code,
+            getattr(req.context, "entities", "-"),
+            (time.monotonic() - req.context.started) * 1000,
+            getattr(req.context, "problem", ""),
+        )

@@ -1,0 +1,89 @@
+"""Puts the application together: routes, responders, errors, the log.
+
+Knows Falcon; imports this room only, and what connectors are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import falcon
+
+from sesam_connector_sdk.connector import Connector
+from sesam_connector_sdk.errors import ConnectorError
+from sesam_connector_sdk.settings import ServerSettings
+from sesam_connector_sdk.sink import Sink
+
+from . import problems
+from .access import AccessLog
+from .endpoint import Endpoint
+from .health import HEALTH_ROUTE, Health
+from .sinks import SinkEndpoint
+
+_ANY_PATH = "/{any_path:path}"
+_KINDS: dict[type[Connector[Any]], Callable[[Any, ServerSettings], Endpoint]] = {
+    Sink: SinkEndpoint,
+}
+
+
+def wsgi_app(
+    *connectors: Connector[Any],
+    settings: ServerSettings | None = None,
+    draining: Callable[[], bool] = bool,
+    reraise_bugs: bool = False,
+) -> falcon.App[falcon.Request, falcon.Response]:
+    """The WSGI application for some connectors, for whoever has a server already.
+
+    Args:
+        connectors: Opened connectors, each with its own ``route``; a lone one may do without. A
+            source may share the route of a sink or a transform.
+        settings: Limits and the request's deadline; the defaults if left out. The rest of the
+            server's settings has no effect here.
+        draining: Asked before each request, from the server's threads. While it says True, every
+            request is answered 503.
+        reraise_bugs: Let an exception that no error class covers through to the caller, as a test
+            wants it, instead of answering 500.
+
+    Raises:
+        TypeError: A connector is neither a sink nor a source nor a transform.
+        ValueError: Several connectors, and one has no route, or takes the requests of another.
+    """
+    chosen = settings or ServerSettings()
+    app = falcon.App(middleware=[AccessLog(draining)])
+    app.req_options.keep_blank_qs_values = True
+    app.resp_options.xml_error_serialization = False
+    app.add_error_handler(Exception, problems.reraise if reraise_bugs else problems.on_bug)
+    app.add_error_handler(falcon.HTTPError, problems.on_http_error)
+    app.add_error_handler(ConnectorError, problems.on_connector_error)
+    app.add_route(HEALTH_ROUTE, Health())
+    for route, resource in _resources(connectors, chosen):
+        app.add_route(route, resource)
+    return app
+
+
+def _resources(
+    connectors: tuple[Connector[Any], ...], settings: ServerSettings
+) -> Iterator[tuple[str, SimpleNamespace]]:
+    """Each route with its responders, by method."""
+    resources: dict[str, SimpleNamespace] = {}
+    for connector in connectors:
+        name = type(connector).__name__
+        if connector.route is None and len(connectors) > 1:
+            raise ValueError(f"{name} needs a route: it is not alone")
+        endpoint = _endpoint(connector, settings)
+        resource = resources.setdefault(connector.route or _ANY_PATH, SimpleNamespace())
+        responder = f"on_{endpoint.method.lower()}"
+        # Of two, the router would silently take the last one.
+        if connector.route == HEALTH_ROUTE or hasattr(resource, responder):
+            raise ValueError(f"{name}.route is taken: {connector.route}")
+        setattr(resource, responder, endpoint)
+    yield from resources.items()
+
+
+def _endpoint(connector: Connector[Any], settings: ServerSettings) -> Endpoint:
+    for kind, make in _KINDS.items():
+        if isinstance(connector, kind):
+            return make(connector, settings)
+    raise TypeError(f"{type(connector).__name__} is no sink, source or transform")

@@ -1,0 +1,79 @@
+"""What the responders of all kinds of connectors share: their places, and who asks for what.
+
+Knows Falcon; imports ``connector``, ``errors`` and ``settings`` only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Set
+from typing import Any, ClassVar
+
+import falcon
+
+from sesam_connector_sdk.connector import Connector
+from sesam_connector_sdk.errors import Throttled
+from sesam_connector_sdk.request import Request
+from sesam_connector_sdk.settings import ServerSettings
+
+
+class Endpoint(ABC):
+    """A connector at its route. A subclass is called by Falcon with each request.
+
+    Args:
+        connector: The connector, opened.
+        settings: Threads and the request's deadline.
+    """
+
+    method: ClassVar[str]
+    """The HTTP method that it answers."""
+
+    def __init__(self, connector: Connector[Any], settings: ServerSettings) -> None:
+        self._places = threading.BoundedSemaphore(connector.concurrency or settings.threads)
+        self._timeout = settings.request_timeout
+        self._any_path = connector.route is None
+
+    @abstractmethod
+    def __call__(self, req: falcon.Request, resp: falcon.Response, /, **fields: str) -> None:
+        """Answer one request."""
+
+    @contextlib.contextmanager
+    def place(self, request: Request) -> Iterator[None]:
+        """Hold one of the connector's places.
+
+        Raises:
+            Throttled: None was free until the request's deadline.
+        """
+        if not self._places.acquire(timeout=request.remaining()):
+            raise Throttled("The connector takes no more requests at once.")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def circumstances(
+        self, req: falcon.Request, fields: Mapping[str, str], protocol: Set[str] = frozenset()
+    ) -> dict[str, Any]:
+        """The arguments of a ``Request``.
+
+        Args:
+            req: Falcon's request.
+            fields: The fields of the route.
+            protocol: Query parameters that are not the author's.
+        """
+        query = parameters(req)
+        return {
+            "fields": {} if self._any_path else fields,
+            "query": {name: text for name, text in query.items() if name not in protocol},
+            "headers": {name.lower(): text for name, text in req.headers.items()},
+            "deadline": req.context.started + self._timeout,
+        }
+
+
+def parameters(req: falcon.Request) -> dict[str, str]:
+    """The query's parameters; one that comes twice counts with its last value."""
+    return {
+        name: value if isinstance(value, str) else value[-1] for name, value in req.params.items()
+    }

@@ -1,0 +1,123 @@
+"""Errors as answers: RFC 9457 problem documents, and what the log says of them.
+
+Knows Falcon; imports ``errors`` only.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import uuid
+from typing import Any
+
+import falcon
+import msgspec
+
+from sesam_connector_sdk.errors import (
+    Bug,
+    ConnectorError,
+    EntityProblem,
+    MalformedRequest,
+    MethodNotAllowed,
+    UnknownRoute,
+    printable,
+)
+
+LISTED_ENTITIES = 20
+"""How many entities an error names; ``entities_total`` says how many there are."""
+
+LOGGED_ENTITIES = 3
+"""How many of them the log names."""
+
+_LONGEST_WAIT = 24 * 60 * 60
+_log = logging.getLogger("sesam_connector_sdk.request")
+
+
+def on_connector_error(
+    req: falcon.Request, resp: falcon.Response, error: ConnectorError, _params: dict[str, Any]
+) -> None:
+    """An error of the SDK's own, whoever raised it: it says its status itself."""
+    _answer(req, resp, error)
+
+
+def on_http_error(
+    req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: dict[str, Any]
+) -> None:
+    """Falcon's own errors: no such route, no such method, a header it cannot read."""
+    resp.set_headers(error.headers or {})
+    if error.status_code == UnknownRoute.status:
+        _answer(req, resp, UnknownRoute("No connector answers on this path; see the pipe's url."))
+    elif error.status_code == MethodNotAllowed.status:
+        _answer(req, resp, MethodNotAllowed(f"This path takes {resp.get_header('Allow')}."))
+    else:
+        _answer(req, resp, MalformedRequest(f"{error.title}."), error.status_code)
+
+
+def on_bug(
+    req: falcon.Request, resp: falcon.Response, error: Exception, _params: dict[str, Any]
+) -> None:
+    """Anything else: 500 with an id that the log explains."""
+    error_id = uuid.uuid4().hex
+    # Where, but not what: an exception's text may quote the payload.
+    _log.error("bug %s: %s at %s", error_id, type(error).__name__, _places(error))
+    _answer(req, resp, Bug(), error_id=error_id)
+
+
+def reraise(
+    _req: falcon.Request, _resp: falcon.Response, error: Exception, _params: dict[str, Any]
+) -> None:
+    """Anything else, in a test: out to the caller."""
+    raise error
+
+
+def _places(error: BaseException) -> str:
+    places = []
+    trace = error.__traceback__
+    while trace:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return " < ".join(reversed(places[-8:]))
+
+
+def _answer(
+    req: falcon.Request,
+    resp: falcon.Response,
+    error: ConnectorError,
+    status: int = 0,
+    error_id: str = "",
+) -> None:
+    """Render an error as an RFC 9457 problem document."""
+    resp.status = status or error.status
+    resp.content_type = "application/problem+json"
+    if error.retry_after is not None:
+        resp.set_header("Retry-After", str(_whole_seconds(error.retry_after)))
+    document: dict[str, Any] = {
+        "type": f"urn:sesam-connector:{error.code}",
+        "title": error.title(),
+        "status": resp.status_code,
+        "detail": printable(error.detail, 400),
+    }
+    if error.entities:
+        document["entities"] = [_entity(each) for each in error.entities[:LISTED_ENTITIES]]
+        document["entities_total"] = len(error.entities)
+    if error_id:
+        document["error_id"] = error_id
+    resp.data = msgspec.json.encode(document)
+    ids = [printable(each.id or "", 100) for each in error.entities[:LOGGED_ENTITIES]]
+    named = f" ids={ids}" if ids else ""
+    req.context.problem = f" code={error.code} {printable(error.detail, 400)}{named}"
+
+
+def _whole_seconds(seconds: float) -> int:
+    """What ``Retry-After`` may hold (RFC 9110 section 10.2.3): rounded up, a day at most."""
+    # The comparison is False for a NaN, which a target's own header can give.
+    return math.ceil(max(seconds, 1)) if seconds < _LONGEST_WAIT else _LONGEST_WAIT
+
+
+def _entity(problem: EntityProblem) -> dict[str, Any]:
+    return {
+        "_id": None if problem.id is None else printable(problem.id, 100),
+        "position": problem.position,
+        "reason": printable(problem.reason, 200),
+    }
