@@ -63,7 +63,8 @@ class Bus:
             destination: Its name; Service Bus takes no notice of case.
 
         Raises:
-            Throttled: All places are taken by destinations in use.
+            Throttled: All places are taken by destinations in use, or this one has as many
+                requests as it may have.
         """
         name = destination.lower()
         lanes = self._borrow(name)
@@ -104,6 +105,12 @@ class Bus:
                 self._open[name] = self._new_lanes(name)
                 self._in_use[name] = 0
             self._open.move_to_end(name)
+            # Each holds a thread of the server, for as long as the queue does not answer.
+            if self._in_use[name] >= self._settings.max_requests_per_destination:
+                raise Throttled(
+                    "As many requests as MAX_REQUESTS_PER_DESTINATION allows wait for this queue or"
+                    " topic."
+                )
             self._in_use[name] += 1
             return self._open[name]
 

@@ -9,6 +9,9 @@ from sesam_connector_sdk.settings import Count, Seconds
 
 from .endpoint import full_name, is_host, is_loopback, parse, turns_tls_off
 
+OWN_PATHS = frozenset({"healthz", "metrics", "readyz"})
+"""The SDK's own routes, or names kept for them. With a slash behind it, the name is a queue's."""
+
 
 class ServiceBusSettings(Settings):
     """Which namespace, with whose credentials, and what to send."""
@@ -37,6 +40,10 @@ class ServiceBusSettings(Settings):
 
     max_destinations: Count = 16
     """Queues and topics connected to at once. The one idle for longest makes room for another."""
+
+    max_requests_per_destination: Count = 10
+    """Requests to one queue or topic at once; a further one is answered 429. The hub sends up to
+    10. Keep it below THREADS, so that a queue that does not answer leaves some for the others."""
 
     senders: Count = 1
     """Parallel senders for each queue or topic. More than 1 is faster where acknowledgements are
@@ -68,6 +75,15 @@ class ServiceBusSettings(Settings):
                 "SERVICE_SAS_TOKEN_NAME and SERVICE_SAS_TOKEN_VALUE belong together."
                 " Set both, or none to use Entra identity."
             )
+        yield from self._destination_problems()
+
+    def _destination_problems(self) -> Iterable[str]:
+        for name in sorted({each.lower().lstrip("/") for each in self.allowed_destinations}):
+            if name in OWN_PATHS:
+                yield (
+                    f"ALLOWED_DESTINATIONS names {name}, a path of the connector's own. Write"
+                    f" {name}/ there, and in the url of the pipe's sink."
+                )
 
     def _connection_string_problems(self, text: str) -> Iterable[str]:
         parts = parse(text)

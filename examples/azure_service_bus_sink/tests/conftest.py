@@ -26,6 +26,7 @@ from .support import (
 
 QUEUES = [
     QueueSpec("once", duplicate_detection=600.0),
+    QueueSpec("told-once", duplicate_detection=600.0),
     QueueSpec("short", max_message_size=8_192),
     QueueSpec("premium", max_message_size=1_048_576, max_batch_size=65_536),
     QueueSpec("counted", max_batch_count=7),

@@ -14,8 +14,12 @@ from .support import (
     eventually,
     ids,
     local,
+    process,
     variables,
 )
+
+CAP = 10
+"""The default of MAX_REQUESTS_PER_DESTINATION."""
 
 
 def test_what_is_acknowledged_arrives_however_many_threads_and_faults_there_are(
@@ -55,6 +59,33 @@ def test_a_destination_that_hangs_does_not_hold_up_the_others(
         assert {answer.status for answer in answers} == {200}
         assert waiting.result().status == 504
     assert len(ids(emulator, queue)) == 21
+
+
+def test_a_queue_that_hangs_leaves_threads_for_the_others(emulator: Emulator, queue: str) -> None:
+    """Twelve requests to a silent queue, with the default of 12 threads: others are still answered.
+
+    Ten wait, two are 429 at once; meanwhile another queue takes a request, and the process shows
+    that it lives. When the queue speaks again, the ten are 200 and in it.
+
+    Seen to fail without the cap, and when the cap is as high as the number of threads.
+    """
+    hung = f"{queue}-hung"
+    emulator.inject(hung, faults.Silence(times=None))
+    with process(variables(emulator, SEND_TIMEOUT="60")) as sink, ThreadPoolExecutor(12) as pool:
+        posts = [pool.submit(sink.post, f"/{hung}", [{"_id": f"{n}"}]) for n in range(12)]
+        try:
+            eventually(lambda: sum(post.done() for post in posts) == 12 - CAP, "two were refused")
+            assert sink.post(f"/{queue}", [{"_id": "1"}]).status == 200
+            assert sink.get("/healthz").status == 200
+            assert sum(post.done() for post in posts) == 12 - CAP
+        finally:
+            emulator.clear_faults(hung)
+            emulator.inject(hung, faults.ResetIdle())
+        answers = [post.result() for post in posts]
+    refused = [answer for answer in answers if answer.status != 200]
+    assert {(each.status, each.headers["retry-after"]) for each in refused} == {(429, "10")}
+    assert all("MAX_REQUESTS_PER_DESTINATION" in each.document["detail"] for each in refused)
+    assert len(ids(emulator, hung)) == CAP == len(answers) - len(refused)
 
 
 def test_the_destination_idle_for_longest_makes_room(emulator: Emulator, queue: str) -> None:
@@ -97,7 +128,12 @@ def test_requests_to_one_queue_wait_for_each_other_but_not_beyond_their_deadline
     The first is 504; the time of those behind it is up before they begin, which is 503.
     """
     emulator.inject(queue, faults.Silence(times=None))
-    settings = variables(emulator, SEND_TIMEOUT="1", REQUEST_TIMEOUT="2")
+    settings = variables(
+        emulator,
+        SEND_TIMEOUT="1",
+        REQUEST_TIMEOUT="2",
+        MAX_REQUESTS_PER_DESTINATION=str(THREADS),
+    )
     with local(settings) as sink, ThreadPoolExecutor(THREADS) as pool:
         start = threading.Barrier(THREADS)
 

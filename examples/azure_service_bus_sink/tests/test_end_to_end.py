@@ -8,11 +8,14 @@ from pathlib import Path
 
 from service_bus_emulator import Emulator, faults
 
+from azure_service_bus_sink.settings import OWN_PATHS
+
 from .support import (
     Answer,
     Arrivals,
     Door,
     SinkProcess,
+    bodies,
     body_of,
     by_connection_string,
     items,
@@ -113,6 +116,17 @@ def test_names_may_have_slashes_and_any_case(emulator: Emulator, sink: SinkProce
     found = receive(emulator, name, 3)
     assert [json.loads(body_of(message))["_id"] for message in found] == paths
     assert emulator.stats(name).links_total == 2, "the sink's one, and the receiver's"
+
+
+def test_a_queue_with_the_name_of_an_own_path_is_written_to_with_a_slash(
+    emulator: Emulator,
+) -> None:
+    """The url `metrics/` is the queue `metrics`, also where only such queues are allowed."""
+    allowed = ",".join(f"{name}/" for name in OWN_PATHS)
+    with process(variables(emulator, ALLOWED_DESTINATIONS=allowed)) as sink:
+        for name in OWN_PATHS:
+            assert sink.post(f"/{name}/", [{"_id": name}]).status == 200
+            assert bodies(emulator, name) == [b'{"_id": "%s"}' % name.encode()]
 
 
 def test_sigterm_waits_for_the_acknowledgement(

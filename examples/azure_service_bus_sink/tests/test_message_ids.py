@@ -113,3 +113,17 @@ def test_duplicate_detection_leaves_each_message_once(emulator: Emulator) -> Non
         second = sink.post("/once", batch)
     assert (first.status, arrived, second.status) == (503, 20, 200)
     assert ids(emulator, "once") == [f"r{number}@{number}" for number in range(50)]
+
+
+@pytest.mark.parametrize(("name", "copies"), [("told-once", 1), ("told-twice", 2)])
+def test_a_duplicate_behind_a_200_is_dropped_by_duplicate_detection_only(
+    emulator: Emulator, here: LocalSink, name: str, copies: int
+) -> None:
+    """An acknowledgement gets lost, the client sends again: the README's case, both ways.
+
+    Seen to fail when the client chooses the ids.
+    """
+    emulator.clear_faults(name)  # which also makes the queue
+    emulator.inject(name, faults.AcceptThenDrop())
+    assert here.post(f"/{name}", [version(1), version(2)]).status == 200
+    assert ids(emulator, name) == ["a@1", "a@2"] * copies

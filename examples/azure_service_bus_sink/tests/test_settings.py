@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import itertools
 
+import falcon.inspect
 import pytest
 from azure.servicebus.aio import ServiceBusClient
 from service_bus_emulator import running
-from sesam_connector_sdk import SettingsError
+from sesam_connector_sdk import SettingsError, wsgi_app
 
-from azure_service_bus_sink import ServiceBusSettings
+from azure_service_bus_sink import ServiceBusSettings, ServiceBusSink
 from azure_service_bus_sink.endpoint import full_name, is_loopback
 from azure_service_bus_sink.namespace import open_client
+from azure_service_bus_sink.settings import OWN_PATHS
 
 from .support import SinkProcess, bodies, local, variables
 
@@ -108,6 +110,37 @@ def test_settings_do_not_show_their_secrets() -> None:
     for environment in ACCEPTED:
         settings = ServiceBusSettings.from_env(environment)
         assert CANARY not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize("name", ["metrics", "/metrics", "Metrics"])
+def test_a_destination_that_the_connectors_own_paths_hide_is_refused(name: str) -> None:
+    """A post to its bare name would never reach the sink; the line says how to write it.
+
+    Seen to fail when the names are compared with their slashes, or their case.
+    """
+    found = problems(NAMESPACE | {"ALLOWED_DESTINATIONS": f"orders,{name}"})
+    assert found == (
+        "ALLOWED_DESTINATIONS names metrics, a path of the connector's own. Write metrics/ there,"
+        " and in the url of the pipe's sink.",
+    )
+
+
+@pytest.mark.parametrize("name", ["metrics/", "metrics/eu", "eu/metrics", "healthz-2"])
+def test_a_destination_beside_the_connectors_own_paths_is_accepted(name: str) -> None:
+    """Only the bare names are taken."""
+    assert problems(NAMESPACE | {"ALLOWED_DESTINATIONS": name}) == ()
+
+
+def test_every_path_that_the_sdk_answers_on_itself_is_known() -> None:
+    """A route that the SDK gains hides a queue: the list of names must have it.
+
+    Seen to fail when a name is taken out of the list.
+    """
+    settings = ServiceBusSettings.from_env(NAMESPACE)
+    routes = falcon.inspect.inspect_app(wsgi_app(ServiceBusSink(settings))).routes
+    own = {route.path.strip("/") for route in routes if route.path != ServiceBusSink.route}
+    assert own
+    assert own <= OWN_PATHS
 
 
 LOOPBACK = ["127.0.0.1", "127.0.0.1:5672", "127.1.2.3:5672", "localhost", "localhost:1"]
