@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 
-import falcon.inspect
+import falcon
 import pytest
 from azure.servicebus.aio import ServiceBusClient
 from service_bus_emulator import running
@@ -131,14 +131,17 @@ def test_a_destination_beside_the_connectors_own_paths_is_accepted(name: str) ->
     assert problems(NAMESPACE | {"ALLOWED_DESTINATIONS": name}) == ()
 
 
-def test_every_path_that_the_sdk_answers_on_itself_is_known() -> None:
+def test_every_path_that_the_sdk_answers_on_itself_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A route that the SDK gains hides a queue: the list of names must have it.
 
     Seen to fail when a name is taken out of the list.
     """
-    settings = ServiceBusSettings.from_env(NAMESPACE)
-    routes = falcon.inspect.inspect_app(wsgi_app(ServiceBusSink(settings))).routes
-    own = {route.path.strip("/") for route in routes if route.path != ServiceBusSink.route}
+    routes: list[str] = []
+    monkeypatch.setattr(falcon.App, "add_route", lambda _app, path, _resource: routes.append(path))
+    wsgi_app(ServiceBusSink(ServiceBusSettings.from_env(NAMESPACE)))
+    own = {path.strip("/") for path in routes if path != ServiceBusSink.route}
     assert own
     assert own <= OWN_PATHS
 
