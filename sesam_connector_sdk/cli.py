@@ -16,7 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import Sink, __version__, serve
+from . import __version__, serve
+from .connector import Connector
 
 if TYPE_CHECKING:
     from .hub import Plan, Run
@@ -45,7 +46,7 @@ def main() -> None:
 def run(connectors: tuple[str, ...]) -> None:
     """Run connectors as one service, until SIGTERM or SIGINT.
 
-    MODULE is imported as Python does, also from the current directory; CLASS is a Sink in it.
+    MODULE is imported as Python does, also from the current directory; CLASS is a connector in it.
     Several connectors each need a route of their own. Settings are read from the environment.
 
     \b
@@ -54,12 +55,54 @@ def run(connectors: tuple[str, ...]) -> None:
       1  could not start, or ended with requests unfinished
       2  a connector cannot be found, or settings are missing or wrong
     """  # noqa: D301  # click's own mark for lines that it must leave as they are
-    sys.path.insert(0, str(Path.cwd()))
-    classes = [_connector(each) for each in connectors]
+    classes = _connectors(connectors)
     pathless = [each.__name__ for each in classes if each.route is None]
     if len(classes) > 1 and pathless:
         _refuse([f"{name} has no route, and needs one beside others" for name in pathless])
     serve(*classes)
+
+
+@main.group()
+def render() -> None:
+    """Print a node's configuration for a connector, made from its code."""
+
+
+@render.command()
+@click.argument("connectors", metavar="MODULE:CLASS...", nargs=-1, required=True)
+@click.option("--id", "system_id", required=True, metavar="ID", help="The system's _id.")
+@click.option("--image", required=True, metavar="IMAGE", help="The Docker image, with its tag.")
+@click.option("--port", default=5000, metavar="PORT", help="Where it listens. Default: 5000.")
+def system(connectors: tuple[str, ...], system_id: str, image: str, port: int) -> None:
+    """Print systems/ID.conf.json: the image, its variables, and retry_strategy.
+
+    \b
+    Exit codes:
+      0  the file is printed
+      2  the connector cannot be found, or the command line is wrong
+    """  # noqa: D301  # as above
+    from .nodeconfig import rendering
+
+    classes = _connectors(connectors)
+    _document(rendering.system(*classes, system_id=system_id, image=image, port=port))
+
+
+@render.command()
+@click.argument("connector", metavar="MODULE:CLASS")
+@click.option("--id", "pipe_id", required=True, metavar="ID", help="The pipe's _id.")
+@click.option("--system", "system_id", required=True, metavar="ID", help="The system's _id.")
+@click.option("--dataset", required=True, metavar="ID", help="The dataset that the pipe sends.")
+def pipe(connector: str, pipe_id: str, system_id: str, dataset: str) -> None:
+    """Print pipes/ID.conf.json: batch_size that suits the target, and where dead letters go.
+
+    \b
+    Exit codes:
+      0  the file is printed
+      2  the connector cannot be found, or the command line is wrong
+    """  # noqa: D301  # as above
+    from .nodeconfig import rendering
+
+    (found,) = _connectors([connector])
+    _document(rendering.pipe(found, pipe_id=pipe_id, system_id=system_id, dataset=dataset))
 
 
 @main.group()
@@ -166,7 +209,16 @@ def _print(lines: Iterable[str]) -> None:
         click.echo(text)
 
 
-def _connector(named: str) -> type[Sink[Any]]:
+def _document(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2))
+
+
+def _connectors(named: Iterable[str]) -> list[type[Connector[Any]]]:
+    sys.path.insert(0, str(Path.cwd()))
+    return [_connector(each) for each in named]
+
+
+def _connector(named: str) -> type[Connector[Any]]:
     """The class that ``MODULE:CLASS`` names."""
     module, _, name = named.partition(":")
     if not module or not name:
@@ -174,10 +226,11 @@ def _connector(named: str) -> type[Sink[Any]]:
     found = getattr(_module(module), name, None)
     if found is None:
         _refuse([f"{named}: the module {module} has no {name}"])
-    if not isinstance(found, type) or not issubclass(found, Sink):
-        _refuse([f"{named}: is not a subclass of Sink"])
+    if not isinstance(found, type) or not issubclass(found, Connector):
+        _refuse([f"{named}: is no sink, source or transform"])
     if inspect.isabstract(found):
-        _refuse([f"{named}: has no method write"])
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        _refuse([f"{named}: has no method {missing}"])
     return found
 
 

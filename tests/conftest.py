@@ -18,6 +18,7 @@ sys.path.append(str(ROOT))
 
 from sesam_connector_sdk import ServerSettings, Sink, wsgi_app  # noqa: E402
 from sesam_connector_sdk.server.waitress_server import WaitressServer  # noqa: E402
+from tests.connectors import Connector  # noqa: E402
 from tests.notes import PATIENCE_SECONDS, NotesSettings, ObedientSink  # noqa: E402
 from tests.wire import Client  # noqa: E402
 
@@ -80,3 +81,15 @@ def spawned() -> Iterator[Callable[..., subprocess.Popen[str]]]:
             return process
 
         yield spawn
+
+
+@pytest.fixture
+def connector(
+    spawned: Callable[..., subprocess.Popen[str]], notes_file: Path
+) -> Callable[..., Connector]:
+    """Start connectors that are gone when the test ends."""
+
+    def start(kind: str = "NotesSink", prefix: tuple[str, ...] = (), **env: str) -> Connector:
+        return Connector(spawned, notes_file, kind, prefix, **env)
+
+    return start

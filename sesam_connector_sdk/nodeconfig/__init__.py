@@ -1,8 +1,9 @@
-"""A Sesam node's configuration directory, read as sesam-py lays it out.
+"""A Sesam node's configuration: its directory as sesam-py lays it out, read and made.
 
 ``document`` reads JSON files exactly, ``variables`` fills in ``$ENV`` and ``$SECRET``, ``schema``
-checks the shape, ``model`` is what comes out, ``directory`` goes over the files. Sends nothing and
-knows no HTTP. jsonschema, of the extra ``cli``, is imported when the first shape is checked.
+checks the shape, ``model`` is what comes out, ``directory`` goes over the files. The other way,
+``rendering`` makes such files for a connector. Sends nothing and knows no HTTP. jsonschema, of the
+extra ``cli``, is imported when the first shape is checked.
 """
 
 from .directory import load

@@ -6,6 +6,7 @@ Imports ``connector`` and this room's batch; a subclass runs in a test without a
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from sesam_connector_sdk.connector import Connector, SettingsT
 
@@ -24,6 +25,9 @@ class Sink(Connector[SettingsT]):
     Attributes:
         settings: The same.
     """
+
+    batch_size: ClassVar[int] = 100
+    """Entities in a request that suit the target; rendered into the pipe, which decides."""
 
     @abstractmethod
     def write(self, batch: Batch) -> None:
