@@ -38,7 +38,8 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(collections|contextlib|falcon|msgspec|typing|types|enum|dataclasses)(\..*)?"),
     (r"py:.*", r"sesam_connector_sdk\.testing\._SinkT"),
     (r"py:.*", r"(SettingsT|T|BinaryIO|Iterable|Iterator|Mapping|Sequence|Callable)"),
-    (r"py:.*", r"sesam_connector_sdk\.sink\.(base\.SettingsT|batch\.(Limits|Receipt))"),
+    (r"py:.*", r"sesam_connector_sdk\.connector\.(SettingsT|Connector)"),
+    (r"py:.*", r"sesam_connector_sdk\.sink\.batch\.(Limits|Receipt)"),
 ]
 
 

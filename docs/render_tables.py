@@ -27,36 +27,6 @@ PAGES = (
 _TABLE = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 _TARGET = re.compile(r"^([a-z-]+):.*?## (.+)$", re.MULTILINE)
 
-WHAT_TO_DO = {
-    "malformed-request": "Mend the client, or the proxy in between: the detail says which rule of"
-    " HTTP the request breaks. A Sesam node sends none of these.",
-    "malformed-body": "Send a JSON array of objects in UTF-8; a Sesam `json` sink does. The detail"
-    " names the first item that is wrong.",
-    "invalid-parameter": "Send `true` or `false`. Do not use the protocol's names for your own"
-    " query parameters.",
-    "destination-not-allowed": "Mend the pipe's `url`, or allow the destination in the connector's"
-    " settings.",
-    "unknown-route": "Mend the pipe's `url`: it must match the sink's `route`.",
-    "method-not-allowed": "Use a sink of type `json` in the pipe. A sink takes POST only.",
-    "too-large": "Lower the pipe's `batch_size`. Or raise `MAX_BODY_BYTES` or `MAX_ENTITY_BYTES`,"
-    " and the container's memory with it.",
-    "unsupported-media-type": "Send `Content-Type: application/json`, UTF-8, not compressed.",
-    "rejected": "Mend the entities that the answer names, or have them dead-lettered.",
-    "throttled": "Nothing: the hub tries again. If it goes on, lower the load or raise the"
-    " target's quota.",
-    "bug": "Find the answer's `error_id` in the connector's log: the line has the class of the"
-    " exception and where it was raised. Mend the connector.",
-    "target-refused-us": "Mend the connector's credentials or its address; the detail says which.",
-    "target-unavailable": "Nothing: the hub tries again. If it goes on, see whether the target"
-    " runs.",
-    "busy": "Nothing: the hub tries again. If it goes on, lower the pipes' `batch_size`, or raise"
-    " `MAX_BUFFERED_BYTES` and the container's memory with it.",
-    "shutting-down": "Nothing: the hub tries again when the connector is back.",
-    "outcome-unknown": "Nothing: the hub sends again. The target may get entities twice: let it"
-    " recognise them by `entity.key`.",
-}
-"""What whoever sees an error should do, by its code. An error without a line here fails a test."""
-
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table.
@@ -103,10 +73,10 @@ def errors_table() -> str:
             (
                 str(each.status),
                 f"`{each.__name__}`",
-                f"`{each.code}`",
+                f'<a id="{each.code}"></a>`{each.code}`',
                 each.title(),
                 each.retry.value,
-                WHAT_TO_DO[each.code],
+                each.advice,
             )
             for each in all_errors()
         ),

@@ -48,8 +48,16 @@ class ConnectorError(Exception):
     """
 
     status: ClassVar[int] = 500
+    """The HTTP status of the answer."""
+
     code: ClassVar[str] = "bug"
+    """The stable name of the error, in its ``type`` and in the log: one for each class."""
+
     retry: ClassVar[Retry] = Retry.FEW
+    """What the hub should do."""
+
+    advice: ClassVar[str] = "See the detail, and the connector's log."
+    """What whoever sees the error should do, the same text for every occurrence."""
 
     def __init__(
         self,
@@ -77,6 +85,10 @@ class MalformedRequest(ConnectorError):
     status = 400
     code = "malformed-request"
     retry = Retry.NEVER
+    advice = (
+        "Mend the client, or the proxy in between: the detail says which rule of HTTP the"
+        " request breaks. A Sesam node sends none of these."
+    )
 
 
 class MalformedBody(ConnectorError):
@@ -85,6 +97,10 @@ class MalformedBody(ConnectorError):
     status = 400
     code = "malformed-body"
     retry = Retry.NEVER
+    advice = (
+        "Send a JSON array of objects in UTF-8; a Sesam `json` sink does. The detail names the"
+        " first item that is wrong."
+    )
 
 
 class InvalidParameter(ConnectorError):
@@ -93,6 +109,9 @@ class InvalidParameter(ConnectorError):
     status = 400
     code = "invalid-parameter"
     retry = Retry.NEVER
+    advice = (
+        "Send `true` or `false`. Do not use the protocol's names for your own query parameters."
+    )
 
 
 class DestinationNotAllowed(ConnectorError):
@@ -101,6 +120,7 @@ class DestinationNotAllowed(ConnectorError):
     status = 403
     code = "destination-not-allowed"
     retry = Retry.NEVER
+    advice = "Mend the pipe's `url`, or allow the destination in the connector's settings."
 
 
 class UnknownRoute(ConnectorError):
@@ -109,6 +129,7 @@ class UnknownRoute(ConnectorError):
     status = 404
     code = "unknown-route"
     retry = Retry.NEVER
+    advice = "Mend the pipe's `url`: it must match the sink's `route`."
 
 
 class MethodNotAllowed(ConnectorError):
@@ -117,6 +138,7 @@ class MethodNotAllowed(ConnectorError):
     status = 405
     code = "method-not-allowed"
     retry = Retry.NEVER
+    advice = "Use a sink of type `json` in the pipe. A sink takes POST only."
 
 
 class TooLarge(ConnectorError):
@@ -125,6 +147,10 @@ class TooLarge(ConnectorError):
     status = 413
     code = "too-large"
     retry = Retry.NEVER
+    advice = (
+        "Lower the pipe's `batch_size`. Or raise `MAX_BODY_BYTES` or `MAX_ENTITY_BYTES`, and"
+        " the container's memory with it."
+    )
 
 
 class UnsupportedMediaType(ConnectorError):
@@ -133,6 +159,7 @@ class UnsupportedMediaType(ConnectorError):
     status = 415
     code = "unsupported-media-type"
     retry = Retry.NEVER
+    advice = "Send `Content-Type: application/json`, UTF-8, not compressed."
 
 
 class Rejected(ConnectorError):
@@ -146,6 +173,7 @@ class Rejected(ConnectorError):
     status = 422
     code = "rejected"
     retry = Retry.NEVER
+    advice = "Mend the entities that the answer names, or have them dead-lettered."
 
 
 class Throttled(ConnectorError):
@@ -154,6 +182,9 @@ class Throttled(ConnectorError):
     status = 429
     code = "throttled"
     retry = Retry.WAIT
+    advice = (
+        "Nothing: the hub tries again. If it goes on, lower the load or raise the target's quota."
+    )
 
     def __init__(self, detail: str = "", *, retry_after: float = 10.0) -> None:
         super().__init__(detail, retry_after=retry_after)
@@ -165,6 +196,10 @@ class Bug(ConnectorError):
     status = 500
     code = "bug"
     retry = Retry.FEW
+    advice = (
+        "Find the answer's `error_id` in the connector's log: the line has the class of the"
+        " exception and where it was raised. Mend the connector."
+    )
 
 
 class TargetRefusedUs(ConnectorError):
@@ -173,6 +208,7 @@ class TargetRefusedUs(ConnectorError):
     status = 502
     code = "target-refused-us"
     retry = Retry.LATER
+    advice = "Mend the connector's credentials or its address; the detail says which."
 
 
 class TargetUnavailable(ConnectorError):
@@ -181,6 +217,7 @@ class TargetUnavailable(ConnectorError):
     status = 503
     code = "target-unavailable"
     retry = Retry.WAIT
+    advice = "Nothing: the hub tries again. If it goes on, see whether the target runs."
 
     def __init__(
         self,
@@ -196,12 +233,17 @@ class Busy(TargetUnavailable):
     """The connector holds as much as it can and takes no more requests for the moment."""
 
     code = "busy"
+    advice = (
+        "Nothing: the hub tries again. If it goes on, lower the pipes' `batch_size`, or raise"
+        " `MAX_BUFFERED_BYTES` and the container's memory with it."
+    )
 
 
 class ShuttingDown(TargetUnavailable):
     """The connector is shutting down and takes no new requests."""
 
     code = "shutting-down"
+    advice = "Nothing: the hub tries again when the connector is back."
 
 
 class OutcomeUnknown(ConnectorError):
@@ -210,6 +252,10 @@ class OutcomeUnknown(ConnectorError):
     status = 504
     code = "outcome-unknown"
     retry = Retry.WAIT
+    advice = (
+        "Nothing: the hub sends again. The target may get entities twice: let it recognise them"
+        " by `entity.key`."
+    )
 
 
 # All that is not plainly visible: controls, line separators, what changes the direction of text

@@ -70,6 +70,16 @@ def test_the_title_is_the_first_sentence_of_the_docstring(kind: type[ConnectorEr
     assert str(kind("What is wrong.")) == "What is wrong."
 
 
+@pytest.mark.parametrize("name", classes())
+def test_every_class_says_what_to_do(name: str) -> None:
+    """Its own advice, none inherited: answers and the reference page show it. Seen to fail."""
+    own = vars(classes()[name])
+
+    assert "advice" in own, f"give errors.{name} an `advice`: what whoever sees the error should do"
+    assert own["advice"].endswith(".")
+    assert len(own["advice"]) <= 200
+
+
 def test_an_error_without_a_docstring_is_named_by_its_class() -> None:
     """An author's own subclass need not be documented to be readable."""
 

@@ -51,9 +51,10 @@ def problem(reply: Reply, status: int, code: str) -> dict[str, Any]:
     assert reply.headers["content-type"] == PROBLEM
     assert document["type"] == f"urn:sesam-connector:{code}"
     assert document["title"].endswith(".")
+    assert document["advice"].endswith(".")
     assert document["detail"]
     assert set(document) <= {
-        *("type", "title", "status", "detail", "entities", "entities_total", "error_id")
+        *("type", "title", "status", "detail", "advice", "entities", "entities_total", "error_id")
     }
     assert "CANARY" not in reply.body.decode()
     return document

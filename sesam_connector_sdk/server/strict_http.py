@@ -32,8 +32,8 @@ from sesam_connector_sdk.errors import (
     ConnectorError,
     MalformedRequest,
     TooLarge,
-    printable,
 )
+from sesam_connector_sdk.web.problems import document
 
 _log = logging.getLogger("sesam_connector_sdk.request")
 
@@ -193,12 +193,7 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
 
 def _problem(error: Error) -> dict[str, Any]:
     kind, detail = _KINDS.get(error.code, (MalformedRequest, error.body))
-    return {
-        "type": f"urn:sesam-connector:{kind.code}",
-        "title": kind.title(),
-        "status": error.code,
-        "detail": printable(detail, 400),
-    }
+    return document(kind(detail), error.code)
 
 
 _KINDS: dict[int, tuple[type[ConnectorError], str]] = {

@@ -92,21 +92,32 @@ def _answer(
     resp.content_type = "application/problem+json"
     if error.retry_after is not None:
         resp.set_header("Retry-After", str(_whole_seconds(error.retry_after)))
-    document: dict[str, Any] = {
-        "type": f"urn:sesam-connector:{error.code}",
-        "title": error.title(),
-        "status": resp.status_code,
-        "detail": printable(error.detail, 400),
-    }
+    problem = document(error, resp.status_code)
     if error.entities:
-        document["entities"] = [_entity(each) for each in error.entities[:LISTED_ENTITIES]]
-        document["entities_total"] = len(error.entities)
+        problem["entities"] = [_entity(each) for each in error.entities[:LISTED_ENTITIES]]
+        problem["entities_total"] = len(error.entities)
     if error_id:
-        document["error_id"] = error_id
-    resp.data = msgspec.json.encode(document)
+        problem["error_id"] = error_id
+    resp.data = msgspec.json.encode(problem)
     ids = [printable(each.id or "", 100) for each in error.entities[:LOGGED_ENTITIES]]
     named = f" ids={ids}" if ids else ""
     req.context.problem = f" code={error.code} {printable(error.detail, 400)}{named}"
+
+
+def document(error: ConnectorError, status: int) -> dict[str, Any]:
+    """What every problem document says: which error it is, what happened, and what to do.
+
+    Args:
+        error: The error; its text is escaped and cut short.
+        status: The HTTP status of the answer, which may be another than the error's own.
+    """
+    return {
+        "type": f"urn:sesam-connector:{error.code}",
+        "title": error.title(),
+        "status": status,
+        "detail": printable(error.detail, 400),
+        "advice": error.advice,
+    }
 
 
 def _whole_seconds(seconds: float) -> int:

@@ -60,8 +60,9 @@ def test_every_variable_is_described(setting: sesam_connector_sdk.settings.Setti
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda each: each.__name__)
 def test_every_error_is_in_the_reference(error: type[ConnectorError]) -> None:
-    """Whoever sees a status or a code finds its class, what happened and what to do."""
-    row = f"| {error.status} | `{error.__name__}` | `{error.code}` | {error.title()} |"
+    """Whoever sees a code finds it as an anchor, with its class, what happened and what to do."""
+    anchor = f'<a id="{error.code}"></a>`{error.code}`'
+    row = f"| {error.status} | `{error.__name__}` | {anchor} | {error.title()} |"
 
     assert row in pages.text("docs/reference/statuses.md")
 

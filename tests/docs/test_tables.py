@@ -46,10 +46,3 @@ def test_a_stale_table_is_replaced_and_nothing_else() -> None:
 def test_a_bar_in_a_cell_stays_in_its_cell() -> None:
     """A vertical bar in a text does not open a column."""
     assert RENDER["table"](("a",), [("x | y",)]).splitlines()[-1] == "| x \\| y |"
-
-
-def test_every_advice_is_about_an_error_that_exists() -> None:
-    """No advice is left behind by an error that is gone."""
-    codes = {error.code for error in RENDER["all_errors"]()}
-
-    assert set(RENDER["WHAT_TO_DO"]) == codes

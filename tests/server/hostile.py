@@ -51,7 +51,7 @@ def problem(came: bytes) -> dict[str, Any]:
     assert f"content-length: {len(body)}" in lines
     document: dict[str, Any] = json.loads(body)
     assert lines[0].split(" ")[1] == str(document["status"])
-    assert set(document) == {"type", "title", "status", "detail"}
+    assert set(document) == {"type", "title", "status", "detail", "advice"}
     assert document["type"].startswith("urn:sesam-connector:")
     return document
 
