@@ -16,6 +16,8 @@ from azure_service_bus_sink import ServiceBusSettings
 from azure_service_bus_sink.failures import FAILURES
 
 from sesam_connector_sdk import ConnectorError, ServerSettings, Settings, errors
+from sesam_connector_sdk.errors import Retry
+from sesam_connector_sdk.nodeconfig.rendering import POLICIES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
@@ -83,6 +85,31 @@ def errors_table() -> str:
     )
 
 
+_POLICY_MEANS = {
+    Retry.NEVER: "The same batch fails again. Go straight to the fallback: one entity at a time."
+    " What fails then becomes a dead letter.",
+    Retry.WAIT: "Wait, and send the batch again. If that does not help, the run ends there, and the"
+    " next one begins there: nothing becomes a dead letter.",
+    Retry.LATER: "Somebody must mend something first. The run ends there, as above.",
+    Retry.FEW: "It may pass, but do not insist: then the fallback, and dead letters.",
+}
+
+
+def policies_table() -> str:
+    """What each policy means, and the properties of ``retry_strategy`` that say so to the hub."""
+    return table(
+        ("policy", "what it means", "in `retry_strategy`"),
+        (
+            (
+                policy.value,
+                _POLICY_MEANS[policy],
+                ", ".join(f"`{name}` {value}" for name, value in sorted(properties.items())),
+            )
+            for policy, properties in POLICIES.items()
+        ),
+    )
+
+
 def failures_table() -> str:
     """What each exception of the official Service Bus client is answered as."""
     return table(
@@ -111,6 +138,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "server-settings": lambda: settings_table(ServerSettings),
     "service-bus-settings": lambda: settings_table(ServiceBusSettings),
     "errors": errors_table,
+    "policies": policies_table,
     "service-bus-failures": failures_table,
     "commands": commands_table,
 }
