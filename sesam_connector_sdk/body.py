@@ -11,15 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import msgspec
-
 from .entity import Entity, check, entities
 from .errors import EntityProblem, Rejected
-from .jsonarray import Chunk, again, chunks
+from .jsonarray import Chunk, Span, again, chunks
 
 # A body of nothing but wrong entities costs neither the memory nor the time to name them all.
 _ENOUGH_PROBLEMS = 10_000
-# A body up to this size is parsed once and held twice; a larger one is parsed twice.
+# A body up to this size is held twice; the entities of a larger one are cut out of it again.
 _KEPT_BYTES = 1024 * 1024
 _ITEM_BYTES = 80
 
@@ -56,8 +54,8 @@ class Body:
         self._sequence = sequence
         self._limits = limits or Limits()
         self._count = 0
-        self._kept: list[msgspec.Raw] | None = None
-        self._spans: list[tuple[int, int]] = []
+        self._kept: list[bytes] | None = None
+        self._spans: list[Span] = []
 
     def __len__(self) -> int:
         """How many entities there are, once it is validated."""
@@ -69,7 +67,7 @@ class Body:
     def validate(self) -> None:
         """Read the whole body once, so that nothing is done about a request that is wrong.
 
-        Of a small body the items are kept, so that they are parsed only once.
+        Of a small body the items are kept; of a larger one, where they are.
 
         Raises:
             MalformedBody: The body is not a JSON array of objects.
@@ -78,7 +76,7 @@ class Body:
         """
         refused = None
         problems: list[EntityProblem] = []
-        kept: list[msgspec.Raw] = []
+        kept: list[bytes] = []
         size = 0
         for chunk in self._chunks():
             try:
@@ -87,7 +85,7 @@ class Body:
                 refused = error
                 problems += error.entities
             self._count += len(chunk.items)
-            self._spans.append((chunk.start, chunk.end))
+            self._spans.append(chunk.span)
             # What an item costs beside its bytes counts too: a body may be one of tiny items.
             size += len(chunk.document) + len(chunk.items) * _ITEM_BYTES
             if size <= _KEPT_BYTES:
@@ -106,8 +104,8 @@ class Body:
             yield entities(self._kept, 0, self._sequence)
             return
         position = 0
-        for start, end in self._spans:
-            items = again(self._stream, start, end)
+        for span in self._spans:
+            items = again(self._stream, span)
             yield entities(items, position, self._sequence)
             position += len(items)
 

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import itertools
 import json
+import operator
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -23,6 +24,8 @@ from .jsonarray import Chunk
 
 _RESERVED = ("_id", "_deleted", "_updated")
 _RESERVED_KEY = re.compile(rb'_(?:id|deleted|updated)"')
+_ID_FIRST = re.compile(rb'\{\s*"_id"\s*:\s*"')
+_ESCAPED_LETTER = re.compile(rb"\\u00[567]")
 _NOTHING = msgspec.Raw(b"")
 
 
@@ -172,30 +175,56 @@ def check(chunk: Chunk, first: int) -> None:
         Rejected: An entity has no ``_id``, or one that is not a string with at least a character;
             names every such entity of the chunk.
     """
+    keys = _RESERVED_KEY.findall(chunk.document)
+    escaped = b"\\" in chunk.document and _ESCAPED_LETTER.search(chunk.document)
+    if not escaped and _begin_alike(chunk.items) and _repeat_nothing(keys, len(chunk.items)):
+        return
     try:
         heads = _HEADS.decode(chunk.document)
     except msgspec.ValidationError:
         raise _explain(chunk, first) from None
-    if _may_repeat(chunk.document, heads):
+    if escaped or len(keys) > _reserved_fields(heads):
         _refuse_repeated(chunk, first)
 
 
-def _may_repeat(document: bytes, heads: list[_Head]) -> bool:
-    """Whether a reserved field may stand twice in an entity: never False if one does.
+def _begin_alike(items: list[bytes]) -> bool:
+    """Whether every item is an object that begins with an ``_id`` as good as any."""
+    found = _ID_FIRST.match(items[0])
+    if not found:
+        return False
+    begin = found[0]
+    text = map(operator.itemgetter(len(begin)), items)
+    return all(map(bytes.startswith, items, itertools.repeat(begin))) and ord('"') not in text
 
-    A repeated key makes more of it than there are entities with it. Nested keys and values of the
-    same text, or an escape in a key, say True too: they are looked at more closely then.
+
+def _repeat_nothing(keys: list[bytes], count: int) -> bool:
+    """Whether so many items that begin with ``_id`` have their reserved keys once at most.
+
+    Where all have the same ones in the same order and there are no more ``_id`` than items, what
+    stands between two of them is one item's. Says False where that is not so, too.
+
+    Args:
+        keys: All of the items' reserved keys, and whatever text looks like one.
+        count: How many items there are.
+    """
+    of_each = keys[: len(keys) // count]
+    return len({*of_each}) == len(of_each) and of_each * count == keys
+
+
+def _reserved_fields(heads: list[_Head]) -> int:
+    """How many reserved fields entities have, if none is repeated.
+
+    A repeated key makes more keys than that. Nested keys and values of the same text make more,
+    too: they are looked at more closely then.
     """
     with_deleted = len([1 for head in heads if head.deleted is not _NOTHING])
     with_updated = len([1 for head in heads if head.updated is not _NOTHING])
-    keys = len(heads) + with_deleted + with_updated
-    escaped = b"\\" in document and b"\\u00" in document
-    return escaped or len(_RESERVED_KEY.findall(document)) > keys
+    return len(heads) + with_deleted + with_updated
 
 
 def _refuse_repeated(chunk: Chunk, first: int) -> None:
-    for position, raw in enumerate(chunk.items, first):
-        keys = _root_keys(bytes(raw))
+    for position, item in enumerate(chunk.items, first):
+        keys = _root_keys(item)
         twice = [key for key in _RESERVED if keys.count(key) > 1]
         if twice:
             raise MalformedBody(
@@ -211,7 +240,7 @@ def _root_keys(text: bytes) -> list[str]:
     return [key for key, _ in pairs]
 
 
-def entities(items: list[msgspec.Raw], first: int, sequence: str | None) -> Iterator[Entity]:
+def entities(items: list[bytes], first: int, sequence: str | None) -> Iterator[Entity]:
     """The entities of checked items.
 
     Args:
@@ -219,28 +248,28 @@ def entities(items: list[msgspec.Raw], first: int, sequence: str | None) -> Iter
         first: Position of the first of them in the request.
         sequence: The request's ``sequence_id``, or None.
     """
-    return map(Entity, map(bytes, items), itertools.count(first), itertools.repeat(sequence))
+    return map(Entity, items, itertools.count(first), itertools.repeat(sequence))
 
 
 def _explain(chunk: Chunk, first: int) -> MalformedBody | Rejected:
     problems = []
-    for position, raw in enumerate(chunk.items, first):
-        if not bytes(raw).lstrip().startswith(b"{"):
+    for position, item in enumerate(chunk.items, first):
+        if not item.startswith(b"{"):
             return MalformedBody(
                 f"Item {position} of the array is not an object."
                 " Send entities only: objects with an _id."
             )
         try:
-            _HEAD.decode(raw)
+            _HEAD.decode(item)
         except msgspec.ValidationError:
-            problems.append(EntityProblem(None, position, _id_problem(raw)))
+            problems.append(EntityProblem(None, position, _id_problem(item)))
     return Rejected(
         "Every entity needs an _id: a string with at least one character.", entities=problems
     )
 
 
-def _id_problem(raw: msgspec.Raw) -> str:
-    value = _FIELDS.decode(raw).get("_id")
+def _id_problem(item: bytes) -> str:
+    value = _FIELDS.decode(item).get("_id")
     if value is None:
         return "_id is missing"
     return "_id is empty" if bytes(value) == b'""' else "_id is not a string"

@@ -12,7 +12,9 @@ is never wrong output. Where guesses fail, the items are walked one at a time.
 
 from __future__ import annotations
 
+import itertools
 import re
+from array import array
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -25,6 +27,8 @@ CHUNK_BYTES = 96 * 1024
 
 _GUESSES = 4
 _TOGETHER = 8
+_SMALL_ITEM = 64
+"""Where items are smaller than this, remembering where each one is would take too much memory."""
 _END = b" " * 6
 """Stands for the end of the body: as long as what the parser looks ahead in a surrogate pair."""
 
@@ -42,20 +46,38 @@ _WHITESPACE = b" \t\r\n"
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
 
 
+class Span(NamedTuple):
+    """Where some consecutive items stand in the stream, for reading them ``again``.
+
+    Attributes:
+        start: Where the first item begins, with the whitespace before it.
+        end: Where the last item ends, with the whitespace behind it.
+        starts: Where each item begins, and where one behind them would begin, counted from
+            ``start``. None if there is whitespace between them, or if they are very small.
+    """
+
+    start: int
+    end: int
+    starts: array[int] | None
+
+
 class Chunk(NamedTuple):
     """Some consecutive items of the array.
 
     Attributes:
         document: The items as a JSON array of their own, in UTF-8.
         items: The items' bytes, exactly as they came.
-        start: Where in the stream the first item begins, with the whitespace before it.
-        end: Where in the stream the last item ends, with the whitespace behind it.
+        span: Where they stand in the stream.
     """
 
     document: bytes
+    items: list[bytes]
+    span: Span
+
+
+class _Parsed(NamedTuple):
+    document: bytes
     items: list[msgspec.Raw]
-    start: int = 0
-    end: int = 0
 
 
 def chunks(
@@ -101,14 +123,16 @@ class _Reader:
             if found is None:
                 self._refuse_start(data)
             else:
-                yield self._count(found, start, start + cut)
                 data = data[cut + 1 :]
+                yield self._count(found, start, start + cut)
                 start += cut + 1
             # An item larger than the chunk: as much again as is held, so the work stays linear.
             data += self._fill(max(self.chunk, len(data)))
         last = self._last(data)
+        end = start + data.rindex(b"]")
+        del data
         if last.items:
-            yield self._count(last, start, start + data.rindex(b"]"))
+            yield self._count(last, start, end)
 
     def _fill(self, size: int) -> bytes:
         """Read so many bytes, or fewer at the end of the stream and nowhere else."""
@@ -129,7 +153,7 @@ class _Reader:
             return data[1:]
         raise MalformedBody(_not_an_array(data))
 
-    def _cut(self, data: bytes) -> tuple[int, Chunk | None]:
+    def _cut(self, data: bytes) -> tuple[int, _Parsed | None]:
         """The position of the comma behind the last whole item, and the items before it."""
         for cut in self._guesses(data):
             found = _parse(data, cut)
@@ -148,35 +172,34 @@ class _Reader:
             yield data.index(b",", at)
             end = at + len(self.delimiter) - 1
 
-    def _walk(self, data: bytes) -> tuple[int, Chunk | None]:
+    def _walk(self, data: bytes) -> tuple[int, _Parsed | None]:
         cut = -1
         while (comma := _comma_after_value(data, cut + 1)) is not None:
             cut = comma
         return cut, _parse(data, cut) if cut >= 0 else None
 
-    def _count(self, found: Chunk, start: int, end: int) -> Chunk:
-        document, items = found.document, found.items
+    def _count(self, found: _Parsed, start: int, end: int) -> Chunk:
+        document, items = found.document, [*map(bytes, found.items)]
         _refuse_bad_utf8(document, self.count)
         if len(document) - 2 > self.max_item:
             self._refuse_large(items)
         self._refuse_deep(items)
         self.count += len(items)
-        return Chunk(document, items, start, end)
+        return Chunk(document, items, Span(start, end, _starts(items, end - start)))
 
-    def _refuse_large(self, items: list[msgspec.Raw]) -> None:
+    def _refuse_large(self, items: list[bytes]) -> None:
         for position, item in enumerate(items, self.count):
-            if len(bytes(item)) > self.max_item:
+            if len(item) > self.max_item:
                 raise TooLarge(self._too_large(position))
 
-    def _refuse_deep(self, items: list[msgspec.Raw]) -> None:
+    def _refuse_deep(self, items: list[bytes]) -> None:
         # Counting brackets is cheap and never less than the depth; several items at a time more so.
         for first in range(0, len(items), _TOGETHER):
             together = items[first : first + _TOGETHER]
             if _openers(b"".join(together)) <= self.max_depth:
                 continue
             for position, item in enumerate(together, self.count + first):
-                text = bytes(item)
-                if _openers(text) > self.max_depth < _depth(text):
+                if _openers(item) > self.max_depth < _depth(item):
                     raise MalformedBody(self._too_deep(position))
 
     def _refuse_start(self, data: bytes) -> None:
@@ -187,11 +210,11 @@ class _Reader:
         if len(data) > self.max_item + self.chunk:
             raise TooLarge(self._too_large(self.count))
 
-    def _last(self, data: bytes) -> Chunk:
+    def _last(self, data: bytes) -> _Parsed:
         """The items up to the end of the stream, which must close the array."""
         document = b"[" + data
         try:
-            found = Chunk(document, _ITEMS.decode(document))
+            found = _Parsed(document, _ITEMS.decode(document))
         except (msgspec.DecodeError, RecursionError) as error:
             raise MalformedBody(self._where(data, error)) from None
         if self.count and not found.items:
@@ -222,14 +245,14 @@ class _Reader:
         )
 
 
-def _parse(data: bytes, cut: int) -> Chunk | None:
+def _parse(data: bytes, cut: int) -> _Parsed | None:
     """The items before ``cut``, or None where the bytes up to there are not whole items."""
     document = b"".join((b"[", memoryview(data)[:cut], b"]"))
     try:
         found = _ITEMS.decode(document)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return Chunk(document, found) if found else None
+    return _Parsed(document, found) if found else None
 
 
 def _openers(text: bytes) -> int:
@@ -237,16 +260,26 @@ def _openers(text: bytes) -> int:
     return 2 * len(text) - len(text.replace(b"{", b"")) - len(text.replace(b"[", b""))
 
 
-def again(stream: BinaryIO, start: int, end: int) -> list[msgspec.Raw]:
+def _starts(items: list[bytes], size: int) -> array[int] | None:
+    """Where each item begins, if they stand in so many bytes with single commas between them."""
+    if size < len(items) * _SMALL_ITEM or size >= 2**32:
+        return None
+    starts = array("I", itertools.accumulate((len(item) + 1 for item in items), initial=0))
+    return starts if starts[-1] == size + 1 else None
+
+
+def again(stream: BinaryIO, span: Span) -> list[bytes]:
     """The items of a chunk that was read before.
 
     Args:
         stream: The same stream.
-        start: As the chunk said.
-        end: As the chunk said.
+        span: As the chunk said.
     """
-    stream.seek(start)
-    return _ITEMS.decode(b"[%b]" % stream.read(end - start))
+    stream.seek(span.start)
+    data = stream.read(span.end - span.start)
+    if span.starts is None:
+        return [*map(bytes, _ITEMS.decode(b"[%b]" % data))]
+    return [data[start : behind - 1] for start, behind in itertools.pairwise(span.starts)]
 
 
 def _comma_after_value(data: bytes, start: int) -> int | None:

@@ -346,3 +346,79 @@ def test_a_reserved_field_that_stands_twice_is_refused(body: bytes) -> None:
 def test_whatever_else_stands_twice_passes_untouched(body: bytes) -> None:
     """Only the root's _id, _deleted and _updated decide what happens to an entity."""
     assert b"[" + b",".join(each.json for each in read(body)) + b"]" == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[{"_id":"1","_updated":1,"_updated":2},{"_id":"2","_updated":1,"_updated":2}]',
+        b'[{"_id":"1","_id":"1"},{"_id":"2","_id":"2"}]',
+        b'[{"_id":"1","_deleted":true,"_deleted":true},{"_id":"2"}]',
+        b'[{"_id":"1"},{"_id":"2","_deleted":true,"_deleted":true}]',
+        b'[{"_id":"1","_deleted":1,"_deleted":2},{"_id":"2","_updated":1,"_updated":2}]',
+        b'[{"_id":"1","_deleted":1,"_id":"2"},{"_id":"3","_deleted":1,"_id":"4"}]',
+        b'[{"_deleted":1,"_deleted":2,"_id":"1"},{"_id":"2"}]',
+    ],
+)
+def test_repetition_is_found_where_all_or_some_entities_repeat(body: bytes) -> None:
+    """Alike entities are checked together: a field that each has twice is still there twice.
+
+    Seen to fail when only the number of fields is looked at, and when it is not looked at whether
+    the fields of one entity differ.
+    """
+    with pytest.raises(MalformedBody, match="more than once"):
+        read(body)
+
+
+@pytest.mark.parametrize("begin", ['{"_id":"%s"', '{ "_id" : "%s"', '{"x":1,"_id":"%s"'])
+@pytest.mark.parametrize("odd", ['{"_id":""', '{"_id":7', '{"_id":null', '{"_ix":"1"', '{"x":"1"'])
+def test_one_wrong_id_among_alike_entities_is_found(begin: str, odd: str) -> None:
+    """However the others are spelled. Seen to fail when an empty text is as good as any."""
+    good = [begin % number + ',"_deleted":false}' for number in range(9)]
+    wrong = odd + ',"_deleted":false}'
+
+    for at in range(10):
+        body = "[" + ",".join([*good[:at], wrong, *good[at:]]) + "]"
+        with pytest.raises(Rejected) as caught:
+            read(body.encode())
+        assert [each.position for each in caught.value.entities] == [at]
+
+
+RESERVED = ("_id", "_deleted", "_updated")
+KEYS = st.sampled_from(['"_id"', '"_deleted"', '"_updated"', '"x"', '"\\u005fid"', '"my_id"'])
+VALUES = st.sampled_from(['"1"', '""', "7", '{"_id":"2"}', '"_deleted"', '["_updated"]', '"\\\\"'])
+SPELLED = st.lists(st.tuples(KEYS, VALUES), max_size=4)
+WITH_ID = st.builds(lambda rest: [('"_id"', '"1"'), *rest], SPELLED)
+
+
+def verdict(documents: list[str]) -> type[Exception] | None:
+    """What is wrong with some entities, found out one at a time with Python's own parser."""
+    pairs = [json.loads(each, object_pairs_hook=list) for each in documents]
+    ids = [[value for key, value in each if key == "_id"] for each in pairs]
+    if not all(each and all(value and isinstance(value, str) for value in each) for each in ids):
+        return Rejected
+    keys = [[key for key, _ in each] for each in pairs]
+    return MalformedBody if any(each.count(key) > 1 for each in keys for key in RESERVED) else None
+
+
+@settings(max_examples=1_500, deadline=None, derandomize=True, database=None)
+@given(
+    shapes=st.lists(WITH_ID | SPELLED, min_size=1, max_size=3), order=st.lists(st.integers(0, 2))
+)
+def test_entities_are_checked_together_as_each_would_be_alone(
+    shapes: list[list[tuple[str, str]]], order: list[int]
+) -> None:
+    """Whatever reserved fields entities have, alike or not: the same verdict as one by one.
+
+    Seen to fail when the fields of all entities are counted without a look at whose they are.
+    """
+    chosen = [shapes[at % len(shapes)] for at in order]
+    documents = ["{" + ",".join(f"{key}:{value}" for key, value in each) + "}" for each in chosen]
+    expected = verdict(documents)
+    body = f"[{','.join(documents)}]".encode()
+
+    if expected:
+        with pytest.raises(expected):
+            read(body)
+    else:
+        assert [each.json.decode() for each in read(body)] == documents

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesam_connector_sdk.errors import MalformedBody, TooLarge
-from sesam_connector_sdk.jsonarray import CHUNK_BYTES, chunks
+from sesam_connector_sdk.jsonarray import CHUNK_BYTES, again, chunks
 
 FUZZ_BLOCKS = int(os.environ.get("SESAM_FUZZ_BLOCKS", "8"))
 """How many blocks of random documents are tried; a thousand take some minutes."""
@@ -491,3 +491,35 @@ def test_the_parser_complains_behind_the_last_byte_of_what_more_bytes_would_mend
         msgspec.json.decode(text, type=list[msgspec.Raw])
 
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("size", [1, 200, 1024, CHUNK_BYTES])
+@pytest.mark.parametrize("item", [b'{"_id":"%d"}', b'{"_id":"%d","x":"' + b"x" * 99 + b'"}'])
+@pytest.mark.parametrize("comma", [b",", b" ,", b",\n ", b", "])
+@pytest.mark.parametrize("bracket", [b"", b" "])
+def test_a_chunk_is_read_again_item_by_item(
+    bracket: bytes, comma: bytes, item: bytes, size: int
+) -> None:
+    """With whitespace between the items, before the first, behind the last, or without; any size.
+
+    Seen to fail when the ends are remembered without a look at what stands between the items.
+    """
+    items = [item % number for number in range(2_000)]
+    stream = io.BytesIO(b"[" + bracket + comma.join(items) + bracket + b"]")
+    found = [*chunks(stream, max_item=MEGABYTE, max_depth=100, chunk=size)]
+
+    for _ in range(2):
+        assert [each for chunk in found for each in again(stream, chunk.span)] == items
+    for chunk in reversed(found):
+        assert again(stream, chunk.span) == chunk.items
+
+
+def test_where_items_are_is_remembered_in_a_sixteenth_of_the_body_at_most() -> None:
+    """And not for the smallest of items, of which a body has many."""
+    for length in (1, 30, 61, 62, 63, 64, 700):
+        body = b"[" + b",".join([b"1" * length] * 5_000) + b"]"
+        spans = [each.span for each in chunks(io.BytesIO(body), max_item=MEGABYTE, max_depth=9)]
+
+        assert all((span.starts is None) == (length < 64) for span in spans)
+        remembered = sum(len(span.starts) * span.starts.itemsize for span in spans if span.starts)
+        assert remembered <= len(body) / 16 + 4 * len(spans)
