@@ -258,6 +258,14 @@ class OutcomeUnknown(ConnectorError):
     )
 
 
+class TransferBrokenError(Exception):
+    """An answer that has begun cannot be finished, and its client must see that.
+
+    No answer has this class, for the status is out already. What serves the application must end
+    the connection in the middle of the body. It is logged before it is raised.
+    """
+
+
 # All that is not plainly visible: controls, line separators, what changes the direction of text
 # or has no width, surrogates, private and unassigned planes.
 _UNSAFE = re.compile(

@@ -1,10 +1,10 @@
 """waitress made strict: the ambiguous is refused, and nobody may hold a place for ever.
 
 The only module that changes how waitress works. Its hooks, none of them a documented interface:
-``HTTPChannel.parser_class``, ``error_task_class``, ``received``, ``handle_write``,
+``HTTPChannel.parser_class``, ``task_class``, ``error_task_class``, ``received``, ``handle_write``,
 ``requests_lock``, ``close_when_flushed`` and ``will_close``, ``HTTPRequestParser.parse_header``,
 ``received``, ``body_rcv`` and ``expect_continue``,
-``ChunkedReceiver.control_line`` and ``trailer``, ``ErrorTask.execute``,
+``ChunkedReceiver.control_line`` and ``trailer``, ``ErrorTask.execute``, ``WSGITask.service``,
 ``TcpWSGIServer.channel_class``, ``maintenance``, ``active_channels`` and ``trigger``.
 ``tests/server/test_strict_http.py`` fails when one of them changes.
 Rules are those of RFC 9112 (HTTP/1.1), where a server may refuse and a lenient one can be misled.
@@ -23,7 +23,7 @@ import msgspec
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, Error
 
 from sesam_connector_sdk.errors import (
@@ -32,6 +32,7 @@ from sesam_connector_sdk.errors import (
     ConnectorError,
     MalformedRequest,
     TooLarge,
+    TransferBrokenError,
 )
 from sesam_connector_sdk.web.problems import document
 
@@ -210,9 +211,22 @@ _KINDS: dict[int, tuple[type[ConnectorError], str]] = {
 }
 
 
+class BreakableTask(WSGITask):  # type: ignore[misc]
+    """Ends the connection in the middle of an answer that breaks off, without a word in the log."""
+
+    def service(self) -> None:
+        """Run the application; see waitress."""
+        try:
+            super().service()
+        except TransferBrokenError:
+            # Neither the rest nor the final chunk is written, so the client sees that it is broken.
+            self.close_on_finish = True
+
+
 class StrictChannel(HTTPChannel):  # type: ignore[misc]
     """A connection whose requests are parsed strictly, and whose progress is watched."""
 
+    task_class = BreakableTask
     error_task_class = ProblemTask
 
     request: StrictParser | None = None

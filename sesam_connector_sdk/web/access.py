@@ -34,18 +34,30 @@ class AccessLog:
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, _resource: object, *_succeeded: bool
     ) -> None:
-        """After the answer is made, also after an error."""
-        level = logging.DEBUG if req.path == HEALTH_ROUTE else logging.INFO
-        if resp.status_code >= Bug.status or resp.status_code == Throttled.status:
-            level = logging.WARNING  # what the hub will have to send again
-        # The path without its query, which may hold a token.
-        _log.log(
-            level,
-            "%s %s %s entities=%s ms=%d%s",
-            printable(req.method, 20),
-            printable(req.path),
-            resp.status_code,
-            getattr(req.context, "entities", "-"),
-            (time.monotonic() - req.context.started) * 1000,
-            getattr(req.context, "problem", ""),
-        )
+        """After the answer is made, also after an error; one that is sent by and by logs itself."""
+        if resp.stream is None:
+            log_request(req, resp.status_code)
+
+
+def log_request(req: falcon.Request, status: int) -> None:
+    """Log one line for a request that has been answered.
+
+    Args:
+        req: Falcon's request. Its context may hold ``entities``, a count, and ``problem``, a text.
+        status: How it was answered.
+    """
+    problem = getattr(req.context, "problem", "")
+    level = logging.DEBUG if req.path == HEALTH_ROUTE else logging.INFO
+    if status >= Bug.status or status == Throttled.status or "broken-off" in problem:
+        level = logging.WARNING  # what the hub will have to send, or to ask for, again
+    # The path without its query, which may hold a token.
+    _log.log(
+        level,
+        "%s %s %s entities=%s ms=%d%s",
+        printable(req.method, 20),
+        printable(req.path),
+        status,
+        getattr(req.context, "entities", "-"),
+        (time.monotonic() - req.context.started) * 1000,
+        problem,
+    )

@@ -57,10 +57,7 @@ def on_bug(
     req: falcon.Request, resp: falcon.Response, error: Exception, _params: dict[str, Any]
 ) -> None:
     """Anything else: 500 with an id that the log explains."""
-    error_id = uuid.uuid4().hex
-    # Where, but not what: an exception's text may quote the payload.
-    _log.error("bug %s: %s at %s", error_id, type(error).__name__, _places(error))
-    _answer(req, resp, Bug(), error_id=error_id)
+    _answer(req, resp, Bug(), error_id=_log_bug(error))
 
 
 def reraise(
@@ -68,6 +65,21 @@ def reraise(
 ) -> None:
     """Anything else, in a test: out to the caller."""
     raise error
+
+
+def broken_off(error: Exception) -> str:
+    """What the request's line in the log says where an error broke its answer off."""
+    if isinstance(error, ConnectorError):
+        return f" broken-off error_id={uuid.uuid4().hex}{_summary(error)}"
+    return f" broken-off error_id={_log_bug(error)}{_summary(Bug())}"
+
+
+def _log_bug(error: Exception) -> str:
+    """Log a bug, and return the id under which it stands in the log."""
+    error_id = uuid.uuid4().hex
+    # Where, but not what: an exception's text may quote the payload.
+    _log.error("bug %s: %s at %s", error_id, type(error).__name__, _places(error))
+    return error_id
 
 
 def _places(error: BaseException) -> str:
@@ -99,9 +111,14 @@ def _answer(
     if error_id:
         problem["error_id"] = error_id
     resp.data = msgspec.json.encode(problem)
+    req.context.problem = _summary(error)
+
+
+def _summary(error: ConnectorError) -> str:
+    """What the log says of an error."""
     ids = [printable(each.id or "", 100) for each in error.entities[:LOGGED_ENTITIES]]
     named = f" ids={ids}" if ids else ""
-    req.context.problem = f" code={error.code} {printable(error.detail, 400)}{named}"
+    return f" code={error.code} {printable(error.detail, 400)}{named}"
 
 
 def document(error: ConnectorError, status: int) -> dict[str, Any]:
