@@ -27,6 +27,8 @@ from .support import (
 QUEUES = [
     QueueSpec("once", duplicate_detection=600.0),
     QueueSpec("told-once", duplicate_detection=600.0),
+    QueueSpec("killed-once-Silence", duplicate_detection=600.0),
+    QueueSpec("killed-once-Delay", duplicate_detection=600.0),
     QueueSpec("short", max_message_size=8_192),
     QueueSpec("premium", max_message_size=1_048_576, max_batch_size=65_536),
     QueueSpec("counted", max_batch_count=7),
@@ -141,4 +143,4 @@ def pytest_terminal_summary(
     if rows:
         terminalreporter.section("faults: what the hub is answered, and what is in the queue")
         for row in [("fault", "request", "status", "seconds", "in queue"), *rows]:
-            terminalreporter.write_line(f"{row[0]:<44}{row[1]:<12}{row[2]:>8}{row[3]:>9}  {row[4]}")
+            terminalreporter.write_line(f"{row[0]:<52}{row[1]:<8}{row[2]:>8}{row[3]:>9}  {row[4]}")

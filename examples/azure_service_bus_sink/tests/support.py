@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -226,7 +227,22 @@ class SinkProcess:
 
     def terminate(self) -> None:
         """Send SIGTERM."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def wait_for_drain(self) -> None:
+        """Wait until it takes no further connections."""
+        eventually(self._refuses, "no connections are taken any more")
+
+    def _refuses(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE).close()
+        except ConnectionError:
+            return True
+        return False
 
     def wait(self) -> int:
         """Wait for the end of the process and return its exit code."""
@@ -255,8 +271,8 @@ def _inherited() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def process(environment: Mapping[str, str]) -> Iterator[SinkProcess]:
-    """A listening sink process, which must end well and must not have leaked anything.
+def started(environment: Mapping[str, str]) -> Iterator[SinkProcess]:
+    """A listening sink process, which may end as it likes.
 
     Args:
         environment: Its variables; the port is a free one unless they say otherwise.
@@ -264,11 +280,22 @@ def process(environment: Mapping[str, str]) -> Iterator[SinkProcess]:
     made = SinkProcess({"PORT": "0", "BIND_ADDRESS": "127.0.0.1", **environment})
     try:
         yield made.listen()
+    finally:
+        made.close()
+
+
+@contextlib.contextmanager
+def process(environment: Mapping[str, str]) -> Iterator[SinkProcess]:
+    """A listening sink process, which must end well and must not have leaked anything.
+
+    Args:
+        environment: As for ``started``.
+    """
+    with started(environment) as made:
+        yield made
         made.terminate()
         assert made.wait() == 0, made.log
         assert made.complaints == "", made.complaints
-    finally:
-        made.close()
 
 
 _CLOSERS = ThreadPoolExecutor(4)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 
-from service_bus_emulator import Emulator, faults
+from service_bus_emulator import Emulator
 
 from azure_service_bus_sink.settings import OWN_PATHS
 
 from .support import (
-    Answer,
-    Arrivals,
     Door,
     SinkProcess,
     bodies,
@@ -127,44 +124,3 @@ def test_a_queue_with_the_name_of_an_own_path_is_written_to_with_a_slash(
         for name in OWN_PATHS:
             assert sink.post(f"/{name}/", [{"_id": name}]).status == 200
             assert bodies(emulator, name) == [b'{"_id": "%s"}' % name.encode()]
-
-
-def test_sigterm_waits_for_the_acknowledgement(
-    emulator: Emulator, arrivals: Arrivals, queue: str
-) -> None:
-    """A request that waits for Service Bus when SIGTERM comes is answered 200; exit code 0.
-
-    Seen to fail when neither `courier.finish` nor `courier.abandon` waits for the acknowledgement.
-    """
-    emulator.inject(queue, faults.Delay(1.0))
-    answers: list[Answer] = []
-    with process(variables(emulator)) as sink:
-        post = threading.Thread(
-            target=lambda: answers.append(sink.post(f"/{queue}", [{"_id": "1"}]))
-        )
-        post.start()
-        arrivals.wait_for(queue, 1)
-        sink.terminate()
-        assert sink.wait() == 0
-        post.join()
-        assert "stopped" in sink.log
-    assert [answer.status for answer in answers] == [200]
-    assert len(receive(emulator, queue, 1)) == 1
-
-
-def test_after_sigterm_a_silent_service_bus_does_not_hold_up_the_end(
-    emulator: Emulator, arrivals: Arrivals, queue: str
-) -> None:
-    """A request that Service Bus never answers is answered 504, then the process ends well."""
-    emulator.inject(queue, faults.Delay(60.0))
-    answers: list[Answer] = []
-    with process(variables(emulator, SEND_TIMEOUT="1")) as sink:
-        post = threading.Thread(
-            target=lambda: answers.append(sink.post(f"/{queue}", [{"_id": "1"}]))
-        )
-        post.start()
-        arrivals.wait_for(queue, 1)
-        sink.terminate()
-        assert sink.wait() == 0
-        post.join()
-    assert [answer.status for answer in answers] == [504]
