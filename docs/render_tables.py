@@ -15,9 +15,10 @@ from pathlib import Path
 from azure_service_bus_sink import ServiceBusSettings
 from azure_service_bus_sink.failures import FAILURES
 
-from sesam_connector_sdk import ConnectorError, ServerSettings, Settings, errors
+from sesam_connector_sdk import ConnectorError, ServerSettings, errors
 from sesam_connector_sdk.errors import Retry
 from sesam_connector_sdk.nodeconfig.rendering import POLICIES
+from sesam_connector_sdk.testing import settings_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
@@ -41,23 +42,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
     )
-
-
-def settings_table(settings: type[Settings]) -> str:
-    """The variables of a settings class, in the order of its fields."""
-    return table(
-        ("variable", "default", "value", "what it does"),
-        (
-            (f"`{each.variable}`", _default(each.default), each.kind, each.description)
-            for each in settings.describe()
-        ),
-    )
-
-
-def _default(text: str | None) -> str:
-    if text is None:
-        return "required"
-    return f"`{text}`" if text else "not set"
 
 
 def all_errors(root: type[ConnectorError] = ConnectorError) -> Iterator[type[ConnectorError]]:

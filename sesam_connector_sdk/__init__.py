@@ -16,9 +16,10 @@ from .errors import (
     Throttled,
 )
 from .protocol import PushParameters
+from .reading import Secret
 from .request import PushRequest, Request
 from .server import serve
-from .settings import Secret, ServerSettings, Settings, SettingsError
+from .settings import ServerSettings, Settings, SettingsError
 from .sink import Batch, Sink
 from .web import wsgi_app
 

@@ -5,11 +5,13 @@ Imports ``settings`` only; a subclass runs in a test without a server.
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import typing
 from abc import ABC
 from typing import Any, ClassVar, Generic, TypeVar
 
-from .settings import Settings
+from .settings import ServerSettings, Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
@@ -70,8 +72,21 @@ def _settings_class(cls: type, origin: type, argument: Any) -> type[Settings]:
     if isinstance(argument, TypeVar):
         return Settings
     if isinstance(argument, type) and issubclass(argument, Settings):
+        _refuse_the_servers_own(argument)
         return argument
     raise TypeError(
         f"{cls.__name__}: {origin.__name__}[{argument!r}] needs the settings class itself, a"
         " subclass of Settings defined above it; a name in quotes cannot be found at run time"
     )
+
+
+def _refuse_the_servers_own(settings: type[Settings]) -> None:
+    """A field ``port`` would read the port that the server listens on, whatever it is meant for."""
+    servers = {each.name for each in dataclasses.fields(ServerSettings)}
+    for base in settings.__mro__:
+        if base not in ServerSettings.__mro__:
+            for name in servers & inspect.get_annotations(base).keys():
+                raise TypeError(
+                    f"{base.__name__}.{name} would read {name.upper()}, a setting of every"
+                    " connector's server; choose another name"
+                )

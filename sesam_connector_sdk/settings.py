@@ -1,7 +1,7 @@
 """Typed settings from environment variables, every problem reported at once.
 
 A connector's settings are a subclass of ``Settings``; the server's own are ``ServerSettings``.
-Imports ``errors`` only.
+Imports ``errors`` and ``reading`` only.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ import ast
 import dataclasses
 import inspect
 import itertools
-import math
 import os
 import textwrap
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NoReturn, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
 from .errors import printable
+from .reading import FILE_SUFFIX, Secret, Unreadable, in_words, is_secret, text_of, value_of
 
 SYSTEM_VARIABLES = frozenset(
     {
@@ -31,43 +30,6 @@ SYSTEM_VARIABLES = frozenset(
     }
 )
 """Variables that a system sets by itself: a setting of that name would silently read them."""
-
-
-class Secret:
-    """A value that never shows itself: ``repr``, ``str`` and ``format`` give three stars.
-
-    Args:
-        value: The secret; read it back with ``reveal`` at the place that needs it, and only there.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The secret itself."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled: it would lie there for everyone to read")
-
-    def __deepcopy__(self, _memo: object) -> Self:
-        return self  # what dataclasses.asdict() asks for
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._value == other._value
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._value))
 
 
 class SettingsError(Exception):
@@ -91,7 +53,8 @@ class Setting:
         variable: The environment variable.
         kind: The type in words.
         default: The default as a variable's text; None if the setting is required.
-        secret: Whether the value is a secret.
+        secret: Whether the value is a secret, or JSON that holds one. It is then also read from
+            the file that the variable with ``_FILE`` behind its name names.
         description: The text under the field in its class.
     """
 
@@ -111,7 +74,8 @@ class Settings:
     ``notes_file: str`` is read from ``NOTES_FILE``. A string is taken as it is, a number or a bool
     is read from its text, every other type from JSON (a list of strings also from a comma-separated
     text). An empty variable counts as not set. Write a string under each field: it is shown when
-    the variable is missing and in the documentation. Use ``Secret`` for what must not be shown.
+    the variable is missing and in the documentation. Use ``Secret`` for what must not be shown;
+    ``token: Secret`` is read from ``TOKEN``, or from the file that ``TOKEN_FILE`` names.
     A subclass is a frozen dataclass, whose fields are given by name.
     """
 
@@ -143,14 +107,16 @@ class Settings:
         problems: list[str] = []
         values: dict[str, Any] = {}
         for setting, kind in zip(cls.describe(), cls._types(), strict=True):
-            text = variables.get(setting.variable, "")
-            if text:
-                try:
-                    values[setting.field] = _read(text, kind)
-                except (ValueError, msgspec.ValidationError):
-                    problems.append(_wrong(setting))
-            elif setting.default is None:
-                problems.append(_missing(setting))
+            try:
+                text = text_of(setting.variable, variables, secret=setting.secret)
+                if text:
+                    values[setting.field] = value_of(text, kind)
+                elif setting.default is None:
+                    problems.append(_missing(setting))
+            except Unreadable as error:
+                problems.append(str(error))
+            except (ValueError, RecursionError):
+                problems.append(_wrong(setting))
         if problems:
             raise SettingsError(problems)
         return cls._checked(values)
@@ -169,19 +135,31 @@ class Settings:
 
     @classmethod
     def describe(cls) -> list[Setting]:
-        """Every setting of the class, in the order of its fields."""
+        """Every setting of the class, in the order of its fields.
+
+        Raises:
+            TypeError: A field has the name that a secret's file has.
+        """
         texts = _descriptions(cls)
-        return [
+        found = [
             Setting(
                 field=field.name,
                 variable=field.name.upper(),
-                kind=_kind(kind),
+                kind=in_words(kind),
                 default=_default(field),
-                secret=_is_secret(kind),
+                secret=is_secret(kind),
                 description=texts.get(field.name, ""),
             )
             for field, kind in zip(dataclasses.fields(cls), cls._types(), strict=True)
         ]
+        files = {each.variable + FILE_SUFFIX for each in found if each.secret}
+        for each in found:
+            if each.variable in files:
+                raise TypeError(
+                    f"{cls.__name__}.{each.field} would read {each.variable}, which names the file"
+                    " of a secret; choose another name"
+                )
+        return found
 
     @classmethod
     def _types(cls) -> list[Any]:
@@ -245,62 +223,7 @@ class ServerSettings(Settings):
             )
 
 
-def _read(text: str, kind: Any) -> Any:
-    inner = _plain(kind)
-    if inner is Secret:
-        return Secret(text)
-    if inner is bool:
-        text = text.lower()
-    if inner is float and not math.isfinite(float(text)):
-        raise ValueError(text)
-    if inner is str or inner in (bool, int, float) or typing.get_origin(inner) is Literal:
-        return msgspec.convert(text, kind, strict=False)
-    if inner in _LISTS and not text.lstrip().startswith("["):
-        parts = [part.strip() for part in text.split(",") if part.strip()]
-        return msgspec.convert(parts, kind)
-    return msgspec.json.decode(text.encode("utf-8", "strict"), type=kind)
-
-
-def _plain(kind: Any) -> Any:
-    """The type without ``Annotated`` and without ``| None``."""
-    if typing.get_origin(kind) is Annotated:
-        return _plain(typing.get_args(kind)[0])
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        members = [arg for arg in typing.get_args(kind) if arg is not type(None)]
-        return _plain(members[0]) if len(members) == 1 else kind
-    return kind
-
-
-def _is_secret(kind: Any) -> bool:
-    return _plain(kind) is Secret
-
-
-_LISTS = (list[str], tuple[str, ...])
-_WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", Secret: "secret"}
-
-
-def _kind(kind: Any) -> str:
-    inner = _plain(kind)
-    if typing.get_origin(inner) is Literal:
-        return "one of " + ", ".join(str(value) for value in typing.get_args(inner))
-    if inner in _LISTS:
-        return "JSON array of texts, or texts with commas between them"
-    word = _WORDS.get(inner, "JSON")
-    return word + _bounds(kind)
-
-
-def _bounds(kind: Any) -> str:
-    if typing.get_origin(kind) is not Annotated:
-        return ""
-    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
-    metas = [arg for arg in typing.get_args(kind) if isinstance(arg, msgspec.Meta)]
-    found = [
-        f" {word} {getattr(meta, name)}"
-        for meta in metas
-        for name, word in words.items()
-        if getattr(meta, name) is not None
-    ]
-    return "".join(found)
+_ENCODER = msgspec.json.Encoder(enc_hook=lambda value: "***" if value else "")
 
 
 def _default(field: dataclasses.Field[Any]) -> str | None:
@@ -313,11 +236,12 @@ def _default(field: dataclasses.Field[Any]) -> str | None:
         return ""
     if isinstance(value, Secret):
         return "***" if value else ""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if isinstance(value, str) else _ENCODER.encode(value).decode()
 
 
 def _missing(setting: Setting) -> str:
-    return f"{setting.variable} is not set. {setting.description}".rstrip()
+    or_file = f", and neither is {setting.variable}{FILE_SUFFIX}" if setting.secret else ""
+    return f"{setting.variable} is not set{or_file}. {setting.description}".rstrip()
 
 
 def _wrong(setting: Setting) -> str:

@@ -1,6 +1,7 @@
 """Test a connector without a server: what the hub would send, what it would be answered.
 
-``push`` runs the whole way that a request takes, from the WSGI door to the author's ``write``.
+``push`` runs the whole way that a request takes, from the WSGI door to the author's ``write``;
+``settings_table`` is what a README says of the settings.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from urllib.parse import urlencode
 import falcon.testing
 import msgspec
 
-from .settings import ServerSettings
+from .reading import FILE_SUFFIX
+from .settings import ServerSettings, Setting, Settings
 from .sink import Sink
 from .web import wsgi_app
 
-__all__ = ["Answer", "opened", "push"]
+__all__ = ["Answer", "opened", "push", "settings_table"]
 
 _SinkT = TypeVar("_SinkT", bound=Sink[Any])
 
@@ -99,3 +101,25 @@ def opened(sink: _SinkT) -> Iterator[_SinkT]:
         yield sink
     finally:
         sink.close()
+
+
+def settings_table(*classes: type[Settings]) -> str:
+    """A Markdown table of every variable of some settings, for a README that a test keeps true.
+
+    Args:
+        classes: Settings classes, in the order of the table.
+    """
+    lines = ["| variable | default | value | what it does |", "| --- | --- | --- | --- |"]
+    lines += [_settings_row(each) for kind in classes for each in kind.describe()]
+    return "\n".join(lines) + "\n"
+
+
+def _settings_row(setting: Setting) -> str:
+    default = f"`{setting.default}`" if setting.default else "not set"
+    if setting.default is None:
+        default = "required"
+    value = setting.kind
+    if setting.secret:
+        value += f"; `{setting.variable}{FILE_SUFFIX}` names a file with it"
+    cells = (f"`{setting.variable}`", default, value, setting.description)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

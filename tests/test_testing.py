@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sesam_connector_sdk import Batch, ServerSettings, Settings, Sink
-from sesam_connector_sdk.testing import Answer, opened, push
+from sesam_connector_sdk import Batch, Secret, ServerSettings, Settings, Sink
+from sesam_connector_sdk.testing import Answer, opened, push, settings_table
 from tests.notes import NotesSettings, NotesSink, ObedientSink
 from tests.wire import ids, notes
 
@@ -101,3 +101,35 @@ def test_an_opened_sink_is_closed_whatever_happens(notes_file: Path) -> None:
 
     assert sink.file.closed
     assert ids(notes_file) == ["1"]
+
+
+class TableSettings(Settings):
+    """One setting of each look."""
+
+    place: str
+    """Where to | what."""
+
+    token: Secret = Secret("CANARY")
+    """Opens it."""
+
+    retries: int = 3
+    note: str = ""
+
+
+def test_the_settings_make_a_table() -> None:
+    """Every variable, its default, what it may be and do; a secret with the variable of its file.
+
+    A bar in a text opens no column.
+    """
+    table = settings_table(TableSettings, ServerSettings)
+
+    assert table.startswith(
+        "| variable | default | value | what it does |\n"
+        "| --- | --- | --- | --- |\n"
+        "| `PLACE` | required | text | Where to \\| what. |\n"
+        "| `TOKEN` | `***` | secret; `TOKEN_FILE` names a file with it | Opens it. |\n"
+        "| `RETRIES` | `3` | integer |  |\n"
+        "| `NOTE` | not set | text |  |\n"
+        "| `PORT` | `5000` | integer from 0 to 65535 | "
+    )
+    assert table.count("\n") == 2 + 4 + len(ServerSettings.describe())

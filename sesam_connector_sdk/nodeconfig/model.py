@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sesam_connector_sdk.settings import Secret
+from sesam_connector_sdk.reading import Secret
 
 from .document import ConfigError
 from .variables import Variables, as_text, describe_missing

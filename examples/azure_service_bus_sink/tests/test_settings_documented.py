@@ -4,22 +4,12 @@ import json
 from pathlib import Path
 
 from sesam_connector_sdk import ServerSettings
+from sesam_connector_sdk.testing import settings_table
 
 from azure_service_bus_sink import ServiceBusSettings
 
 PROJECT = Path(__file__).parents[1]
 BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
-
-
-def settings_table() -> str:
-    """The README's table of every variable that the connector reads."""
-    rows = ["| variable | what | value | default |", "|---|---|---|---|"]
-    for each in [*ServiceBusSettings.describe(), *ServerSettings.describe()]:
-        default = f"`{each.default}`" if each.default else ""
-        if each.default is None:
-            default = "required"
-        rows.append(f"| `{each.variable}` | {each.description} | {each.kind} | {default} |")
-    return "\n".join(rows) + "\n"
 
 
 def test_every_setting_is_described() -> None:
@@ -31,7 +21,7 @@ def test_the_readme_lists_every_setting() -> None:
     """The README's table is the one that the settings make; if not, paste the expected one in."""
     readme = (PROJECT / "README.md").read_text("utf-8")
     table = readme.partition(BEGIN)[2].partition(END)[0]
-    expected = settings_table()
+    expected = settings_table(ServiceBusSettings, ServerSettings)
 
     assert table == expected, f"between the markers in README.md belongs\n{expected}"
 
