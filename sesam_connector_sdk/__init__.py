@@ -21,6 +21,7 @@ from .request import PushRequest, Request
 from .server import serve
 from .settings import ServerSettings, Settings, SettingsError
 from .sink import Batch, Sink
+from .transform import Transform
 from .web import wsgi_app
 
 __version__ = _version("sesam-connector-sdk")
@@ -43,6 +44,7 @@ __all__ = [
     "TargetRefusedUs",
     "TargetUnavailable",
     "Throttled",
+    "Transform",
     "__version__",
     "serve",
     "wsgi_app",

@@ -147,7 +147,11 @@ class Entity(msgspec.Struct, eq=False, gc=False):
             return _FIELDS.decode(self.json).get(name, _NOTHING)
 
     def problem(self, reason: str) -> EntityProblem:
-        """Name this entity in an error."""
+        """Name this entity in an error: ``Rejected("…", entities=[entity.problem("…")])``.
+
+        Args:
+            reason: One sentence for whoever mends the data. No values of the entity.
+        """
         return EntityProblem(self.id, self.position, reason)
 
 

@@ -129,7 +129,7 @@ class UnknownRoute(ConnectorError):
     status = 404
     code = "unknown-route"
     retry = Retry.NEVER
-    advice = "Mend the pipe's `url`: it must match the sink's `route`."
+    advice = "Mend the pipe's `url`: it must match the connector's `route`."
 
 
 class MethodNotAllowed(ConnectorError):
@@ -138,7 +138,10 @@ class MethodNotAllowed(ConnectorError):
     status = 405
     code = "method-not-allowed"
     retry = Retry.NEVER
-    advice = "Use a sink of type `json` in the pipe. A sink takes POST only."
+    advice = (
+        "Use a `sink` of type `json` or a `transform` of type `http` in the pipe: both take POST"
+        " only."
+    )
 
 
 class TooLarge(ConnectorError):

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # At the end: an installed SDK is tested rather than the one beside the tests.
 sys.path.append(str(ROOT))
 
-from sesam_connector_sdk import ServerSettings, Sink, wsgi_app  # noqa: E402
+from sesam_connector_sdk import ServerSettings, wsgi_app  # noqa: E402
+from sesam_connector_sdk.connector import Connector as AnyConnector  # noqa: E402
 from sesam_connector_sdk.server.waitress_server import WaitressServer  # noqa: E402
 from tests.connectors import Connector  # noqa: E402
 from tests.notes import PATIENCE_SECONDS, NotesSettings, ObedientSink  # noqa: E402
@@ -51,12 +52,12 @@ def sink(notes_file: Path) -> Iterator[ObedientSink]:
 
 @pytest.fixture
 def serving() -> Iterator[Serving]:
-    """Serve opened sinks on a free port of this machine, until the test ends."""
+    """Serve opened connectors on a free port of this machine, until the test ends."""
     with contextlib.ExitStack() as stack:
 
-        def serve(*sinks: Sink[Any], app: Any = None, **settings: Any) -> Client:
+        def serve(*connectors: AnyConnector[Any], app: Any = None, **settings: Any) -> Client:
             chosen = ServerSettings(port=0, bind_address="127.0.0.1", **settings)
-            server = WaitressServer(app or wsgi_app(*sinks, settings=chosen), chosen)
+            server = WaitressServer(app or wsgi_app(*connectors, settings=chosen), chosen)
             thread = threading.Thread(target=server.run)
             thread.start()
             stack.callback(thread.join, PATIENCE_SECONDS)

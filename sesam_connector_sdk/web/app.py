@@ -15,16 +15,19 @@ from sesam_connector_sdk.connector import Connector
 from sesam_connector_sdk.errors import ConnectorError
 from sesam_connector_sdk.settings import ServerSettings
 from sesam_connector_sdk.sink import Sink
+from sesam_connector_sdk.transform import Transform
 
 from . import problems
 from .access import AccessLog
 from .endpoint import Endpoint
 from .health import HEALTH_ROUTE, Health
 from .sinks import SinkEndpoint
+from .transforms import TransformEndpoint
 
 _ANY_PATH = "/{any_path:path}"
 _KINDS: dict[type[Connector[Any]], Callable[[Any, ServerSettings], Endpoint]] = {
     Sink: SinkEndpoint,
+    Transform: TransformEndpoint,
 }
 
 
