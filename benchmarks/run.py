@@ -29,6 +29,7 @@ from benchmarks import (  # noqa: E402  # only now can it be found
     service_bus,
     service_bus_memory,
     start_time,
+    transform_throughput,
 )
 from benchmarks.load import WrongAnswerError  # noqa: E402
 from benchmarks.rows import TIMES, Plan, Row  # noqa: E402
@@ -38,6 +39,7 @@ GROUPS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "body-memory": body_memory.rows,
     "health": health_latency.rows,
     "start": start_time.rows,
+    "transform": transform_throughput.rows,
     "service-bus": service_bus.rows,
     "service-bus-memory": service_bus_memory.rows,
 }
