@@ -35,7 +35,10 @@ python_use_unqualified_type_names = True
 
 # Types of other projects, whose documentation these pages do not load while they are built.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(collections|contextlib|falcon|msgspec|typing|types|enum|dataclasses)(\..*)?"),
+    (
+        r"py:.*",
+        r"(collections|contextlib|datetime|falcon|msgspec|typing|types|enum|dataclasses)(\..*)?",
+    ),
     (r"py:.*", r"sesam_connector_sdk\.testing\._SinkT"),
     (r"py:.*", r"(SettingsT|T|BinaryIO|Iterable|Iterator|Mapping|Sequence|Callable)"),
     (r"py:.*", r"sesam_connector_sdk\.connector\.(SettingsT|Connector)"),

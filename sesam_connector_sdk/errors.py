@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -205,6 +205,21 @@ class Bug(ConnectorError):
     )
 
 
+class Unsendable(ConnectorError):
+    """An entity holds what the hub would not read back unchanged.
+
+    Encoding an entity raises it, before anything of the entity is sent.
+    """
+
+    status = 500
+    code = "unsendable"
+    retry = Retry.FEW
+    advice = (
+        "Mend the value that the detail names, where it comes from or in the connector. If it is a"
+        ' text, an encoder with the policy `"repair"` sends it mended.'
+    )
+
+
 class TargetRefusedUs(ConnectorError):
     """The target refuses the connector itself: its credentials, or the place it writes to."""
 
@@ -286,3 +301,13 @@ def printable(text: str, limit: int = 200) -> str:
     """
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), cut)
+
+
+def json_path(steps: Iterable[object]) -> str:
+    """Where a value stands in a document, safe to show: ``$.orders[0].price``.
+
+    Args:
+        steps: Keys of objects, and indexes of arrays as ``int``, from the root on.
+    """
+    texts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return printable("$" + "".join(texts), 120)

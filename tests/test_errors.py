@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from sesam_connector_sdk import errors
-from sesam_connector_sdk.errors import ConnectorError, EntityProblem, Retry, Throttled, printable
+from sesam_connector_sdk.errors import (
+    ConnectorError,
+    EntityProblem,
+    Retry,
+    Throttled,
+    json_path,
+    printable,
+)
 
 TABLE = {
     "MalformedRequest": (400, "malformed-request", Retry.NEVER),
@@ -19,6 +26,7 @@ TABLE = {
     "Rejected": (422, "rejected", Retry.NEVER),
     "Throttled": (429, "throttled", Retry.WAIT),
     "Bug": (500, "bug", Retry.FEW),
+    "Unsendable": (500, "unsendable", Retry.FEW),
     "TargetRefusedUs": (502, "target-refused-us", Retry.LATER),
     "TargetUnavailable": (503, "target-unavailable", Retry.WAIT),
     "Busy": (503, "busy", Retry.WAIT),
@@ -133,3 +141,11 @@ def test_text_is_cut_to_the_limit() -> None:
     assert printable("x" * 200) == "x" * 200
     assert printable("x" * 201) == "x" * 199 + "…"
     assert printable("x" * 10, 3) == "xx…"
+
+
+def test_a_place_in_a_document_is_told_by_its_steps() -> None:
+    """Keys and indexes from the root on, safe to show, and short however deep it is."""
+    assert json_path([]) == "$"
+    assert json_path(["orders", 0, "price"]) == "$.orders[0].price"
+    assert json_path(["a\nb"]) == "$.a\\nb"
+    assert len(json_path(["x"] * 1000)) == 120

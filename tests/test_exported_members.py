@@ -1,7 +1,7 @@
 """What the package exports."""
 
 import sesam_connector_sdk
-from sesam_connector_sdk import protocol, server, sink, transform
+from sesam_connector_sdk import protocol, server, sink, transform, transit
 
 
 def test_the_public_names_are_sorted_and_exact() -> None:
@@ -47,6 +47,6 @@ def test_the_public_names_are_these() -> None:
 
 def test_each_room_exports_sorted_names_that_exist() -> None:
     """The rooms' own doors are sorted, and nothing in them is missing."""
-    for room in (protocol, server, sink, transform):
+    for room in (protocol, server, sink, transform, transit):
         assert room.__all__ == sorted(room.__all__)
         assert all(hasattr(room, name) for name in room.__all__)

@@ -1,0 +1,116 @@
+"""An entity of Python values as JSON that the hub reads back unchanged.
+
+Plain JSON values go to msgspec at once. Only an entity that holds others is made plain first, and
+only one whose JSON looks suspicious has its texts looked at one by one. Imports ``errors`` and the
+modules beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sesam_connector_sdk.errors import EntityProblem, Unsendable, json_path
+
+from .plain import FLAT, DecimalForm, Plainer, Unfit
+from .text import TextPolicy, checked, fault, key_fault
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_TAGGED = re.compile(rb'"(~[tfub][^"]*)"')
+_TAG = re.compile(r"~[tfub:r]")
+
+
+class EntityEncoder:
+    """Writes entities as JSON, each so that the hub reads back what was there.
+
+    One encoder serves any number of threads.
+
+    Args:
+        text: What becomes of a text that the hub would reject or change. ``"strict"`` refuses the
+            entity; ``"repair"`` sends the text mended, as the page on typed values says.
+        decimals: What a plain ``Decimal`` becomes. ``"typed"`` is exact however the pipe reads
+            numbers. ``"number"`` leaves a number of ``entity.data`` the number that it was.
+            A ``TypedDecimal`` is a typed string in either case.
+    """
+
+    def __init__(self, *, text: TextPolicy = "strict", decimals: DecimalForm = "typed") -> None:
+        self._repair = text == "repair"
+        self._decimals = decimals
+
+    def encode(self, entity: Mapping[str, Any], position: int = 0) -> bytes:
+        """One entity as a JSON object in UTF-8.
+
+        Args:
+            entity: The entity; its ``_id`` must be a string with at least one character.
+            position: Its zero-based position in the array, to name it by in an error.
+
+        Raises:
+            Unsendable: The hub would not read the entity back unchanged, or it has no usable
+                ``_id``. Names the ``_id`` and the value's JSON path, never the value.
+        """
+        if type(entity) is dict and FLAT.issuperset(map(type, entity.values())):
+            document = _quickly(entity, 0)
+            identity = entity.get("_id")
+            if document and type(identity) is str and identity and identity[0] != "~":
+                return document
+        return self._thoroughly(entity, position)
+
+    def _thoroughly(self, entity: Mapping[str, Any], position: int) -> bytes:
+        identity = _usable_id(entity, position)
+        try:
+            plainer = Plainer(self._decimals)
+            made = plainer.object(entity)
+            document = _quickly(made, plainer.typed)
+            return document or _ENCODER.encode(checked(made, repair=self._repair))
+        except Unfit as unfit:
+            reason = f"{json_path(reversed(unfit.steps))} {unfit.reason}"
+            raise _unsendable(identity, position, reason) from None
+
+
+def _quickly(plain: dict[str, Any], typed: int) -> bytes | None:
+    """The JSON of plain values; None if it may hold a text that the hub does not read unchanged.
+
+    Args:
+        plain: Strings, integers, booleans, nulls, and what else ``Plainer`` leaves.
+        typed: How many typed strings ``Plainer`` has made of it.
+    """
+    try:
+        "".join(plain)  # the quickest way to see that every key is a string
+        document = _ENCODER.encode(plain)
+    except (TypeError, ValueError):
+        return None  # such a key, half a surrogate pair, or an integer of too many digits
+    # 92 is a backslash and 126 a tilde: one character is found much faster than several.
+    if 92 in document and b"\\u0000" in document:
+        return None
+    if 126 in document and not _tags_are_sound(document, typed):
+        return None
+    return document
+
+
+def _tags_are_sound(document: bytes, typed: int) -> bool:
+    tagged = _TAGGED.findall(document)
+    # As many as were made: there is no other.
+    return len(tagged) == typed or not any(fault(each.decode()) for each in tagged)
+
+
+def _usable_id(entity: Mapping[str, Any], position: int) -> str:
+    if not isinstance(entity, Mapping):
+        raise _unsendable(None, position, f"it is a {type(entity).__name__} and no dict")
+    identity = entity.get("_id")
+    if not isinstance(identity, str) or not identity:
+        fault = "missing" if identity is None else "empty" if identity == "" else "not a string"
+        raise _unsendable(None, position, f"_id is {fault}")
+    if _TAG.match(identity):
+        raise _unsendable(identity, position, "_id begins like a typed value and is a string")
+    unreadable = key_fault(identity)
+    if unreadable is not None:
+        raise _unsendable(identity, position, f"_id {unreadable}")
+    return identity
+
+
+def _unsendable(identity: str | None, position: int, reason: str) -> Unsendable:
+    problem = EntityProblem(identity, position, reason)
+    return Unsendable(f"An entity cannot be sent as it is: {reason}.", entities=[problem])
