@@ -1,7 +1,8 @@
 """The connection to a namespace: its event loop, and the lanes to each queue or topic.
 
 The server's threads call in; the official client runs on one event loop, because only its
-asynchronous side can be stopped when it hangs. Imports ``lane``, ``namespace``, ``settings``.
+asynchronous side can be stopped when it hangs. Imports ``lane``, ``probe``, ``namespace`` and
+``settings``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sesam_connector_sdk import ConnectorError, Throttled
 
 from .lane import Lane
 from .namespace import open_client
+from .probe import probe
 from .settings import ServiceBusSettings
 from .sockets import SocketLoop
 
@@ -84,6 +86,18 @@ class Bus:
         with self.lanes(destination) as lanes:
             for lane in lanes:
                 self.start(_warm_up(lane, destination, deadline))
+
+    def probe(self, destination: str | None, timeout: float) -> None:
+        """Wait until the namespace has shown that it would take messages; none is sent.
+
+        Args:
+            destination: A queue or topic that the credentials are for; None if none is known.
+            timeout: Seconds.
+
+        Raises:
+            ConnectorError: It would not; see ``probe``.
+        """
+        self.start(probe(self._client, destination, timeout)).result()
 
     def close(self) -> None:
         """Close every sender and the client, and end the event loop."""

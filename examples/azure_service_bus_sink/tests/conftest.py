@@ -11,18 +11,9 @@ import pytest
 from service_bus_emulator import Emulator, QueueSpec, TopicSpec, running
 
 from . import plays
+from .processes import SinkProcess, process
 from .stage import Outcomes, play_all, rows
-from .support import (
-    CLOSING,
-    PATIENCE,
-    TABLE,
-    Arrivals,
-    LocalSink,
-    SinkProcess,
-    local,
-    process,
-    variables,
-)
+from .support import CLOSING, PATIENCE, TABLE, Arrivals, LocalSink, local, variables
 
 QUEUES = [
     QueueSpec("once", duplicate_detection=600.0),

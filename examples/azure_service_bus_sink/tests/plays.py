@@ -13,7 +13,8 @@ from pathlib import Path
 
 from service_bus_emulator import Emulator, faults
 
-from .support import LocalSink, SinkProcess, eventually, process, variables
+from .processes import SinkProcess, process
+from .support import LocalSink, eventually, variables
 
 THREADS = 12
 ROUNDS = 10

@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from service_bus_emulator import Emulator, faults
 from service_bus_emulator.faults import ActionFault, Fault
 
-from .support import Answer, SinkProcess, ids, process, variables
+from .processes import SinkProcess, process
+from .support import Answer, ids, variables
 
 TIMEOUT = 4.0
 """SEND_TIMEOUT of the sink under test, in seconds."""

@@ -7,17 +7,8 @@ import json
 import pytest
 from service_bus_emulator import Emulator
 
-from .support import (
-    Answer,
-    LocalSink,
-    SinkProcess,
-    bodies,
-    by_connection_string,
-    ids,
-    local,
-    process,
-    variables,
-)
+from .processes import SinkProcess, process
+from .support import Answer, LocalSink, bodies, by_connection_string, ids, local, variables
 
 CANARY = "payload-canary-7d1f"
 GOOD = {"_id": "good", "text": CANARY}

@@ -9,7 +9,8 @@ from collections import defaultdict
 import pytest
 from service_bus_emulator import Emulator, faults
 
-from .support import LocalSink, bodies, body_of, ids, items, local, process, receive, variables
+from .processes import process
+from .support import LocalSink, bodies, body_of, ids, items, local, receive, variables
 
 SHORT_LIMIT = 8_192
 """Bytes of the queue `short`, of a message as of a batch."""

@@ -9,14 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from service_bus_emulator import Emulator, faults
 
 from .plays import BUSY, ROUNDS, THREADS, Done
-from .support import (
-    Arrivals,
-    eventually,
-    ids,
-    local,
-    process,
-    variables,
-)
+from .processes import process
+from .support import Arrivals, eventually, ids, local, variables
 
 CAP = 10
 """The default of MAX_REQUESTS_PER_DESTINATION."""

@@ -9,18 +9,8 @@ from service_bus_emulator import Emulator
 
 from azure_service_bus_sink.settings import OWN_PATHS
 
-from .support import (
-    Door,
-    SinkProcess,
-    bodies,
-    body_of,
-    by_connection_string,
-    items,
-    local,
-    process,
-    receive,
-    variables,
-)
+from .processes import SinkProcess, process
+from .support import Door, bodies, body_of, by_connection_string, items, local, receive, variables
 
 PIPE = json.loads(
     (Path(__file__).parent.parent / "pipes" / "azure-sb-sink-pipe.conf.json").read_text()

@@ -17,16 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from service_bus_emulator import Emulator, Message, faults, running
 
-from .support import (
-    PATIENCE,
-    SinkProcess,
-    encoded,
-    eventually,
-    ids,
-    process,
-    started,
-    variables,
-)
+from .processes import SinkProcess, process, started
+from .support import PATIENCE, encoded, eventually, ids, variables
 
 BATCH = [{"_id": f"e{number}", "_updated": number} for number in range(30)]
 WANTED = [f"e{number}@{number}" for number in range(30)]

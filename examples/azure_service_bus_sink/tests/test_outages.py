@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from service_bus_emulator import Emulator, faults, running
 
-from .support import LocalSink, bodies, eventually, ids, items, local, process, variables
+from .processes import process
+from .support import LocalSink, bodies, eventually, ids, items, local, variables
 
 KEY = "c2VjcmV0LWNhbmFyeQ=="
 

@@ -17,7 +17,8 @@ from azure_service_bus_sink.endpoint import full_name, is_loopback
 from azure_service_bus_sink.namespace import open_client
 from azure_service_bus_sink.settings import OWN_PATHS
 
-from .support import SinkProcess, bodies, local, variables
+from .processes import SinkProcess
+from .support import bodies, local, variables
 
 CANARY = "secret-canary-5b0e"
 STRING = (
