@@ -114,6 +114,19 @@ class InvalidParameter(ConnectorError):
     )
 
 
+class Unauthorized(ConnectorError):
+    """The request does not prove that it comes from somebody who may send it."""
+
+    status = 401
+    code = "unauthorized"
+    retry = Retry.NEVER
+    advice = (
+        "Give the system in Sesam the `authentication`, `username` and `password` that the"
+        " connector's `AUTHENTICATION`, `AUTH_USERNAME` and `AUTH_PASSWORD` have. The detail says"
+        " what was wrong."
+    )
+
+
 class DestinationNotAllowed(ConnectorError):
     """The request names a destination that this connector may not write to."""
 

@@ -11,6 +11,7 @@ import dataclasses
 import inspect
 import itertools
 import os
+import re
 import textwrap
 import typing
 from collections.abc import Iterable, Mapping
@@ -167,6 +168,8 @@ class Settings:
         return [hints[field.name] for field in dataclasses.fields(cls)]
 
 
+# What credentials may not hold (RFC 7617 section 2), and what no encoding has.
+_NOT_SENT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 Bytes = Annotated[int, msgspec.Meta(ge=1)]
 # A day is more than any answer is worth, and less than what a lock's clock can count.
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
@@ -214,13 +217,38 @@ class ServerSettings(Settings):
     drain_timeout: Seconds = 25.0
     """Seconds that requests get to finish after SIGTERM, before the process ends anyway."""
 
+    authentication: Literal["none", "basic", "digest"] = "none"
+    """How a request proves who sends it. ``none`` takes every request: keep the port inside the
+    node then."""
+
+    auth_username: str = ""
+    """User name that ``basic`` and ``digest`` ask for."""
+
+    auth_password: Secret = Secret("")
+    """Password that goes with it."""
+
     def problems(self) -> Iterable[str]:
-        """Say which limits do not fit together."""
+        """Say what does not fit together."""
+        yield from self._authentication_problems()
         if self.max_buffered_bytes < self.max_body_bytes:
             yield (
                 "MAX_BUFFERED_BYTES is below MAX_BODY_BYTES: a body of that size would never find"
                 " room. Raise the one, or lower the other."
             )
+
+    def _authentication_problems(self) -> Iterable[str]:
+        username, password = self.auth_username, self.auth_password.reveal()
+        if self.authentication == "none":
+            if username or password:
+                yield "AUTH_USERNAME or AUTH_PASSWORD is set, but AUTHENTICATION is none."
+            return
+        for variable, text in (("AUTH_USERNAME", username), ("AUTH_PASSWORD", password)):
+            if not text:
+                yield f"{variable} is not set, but AUTHENTICATION is {self.authentication}."
+            elif _NOT_SENT.search(text):
+                yield f"{variable} has a control character, such as a line end, or is not UTF-8."
+        if ":" in username:
+            yield "AUTH_USERNAME has a colon, which in a header ends the user name."
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=lambda value: "***" if value else "")

@@ -18,6 +18,7 @@ TABLE = {
     "MalformedRequest": (400, "malformed-request", Retry.NEVER),
     "MalformedBody": (400, "malformed-body", Retry.NEVER),
     "InvalidParameter": (400, "invalid-parameter", Retry.NEVER),
+    "Unauthorized": (401, "unauthorized", Retry.NEVER),
     "DestinationNotAllowed": (403, "destination-not-allowed", Retry.NEVER),
     "UnknownRoute": (404, "unknown-route", Retry.NEVER),
     "MethodNotAllowed": (405, "method-not-allowed", Retry.NEVER),

@@ -101,6 +101,8 @@ def _listen(app: Callable[..., Any], settings: ServerSettings, stop: Stop) -> Wa
 
 def _serve(server: WaitressServer, settings: ServerSettings) -> bool:
     _log.info("listening on %s", server.address)
+    if settings.authentication == "none":
+        _log.info("no request is asked for credentials: AUTHENTICATION is none")
     finished = server.run()
     if finished:
         _log.info("stopped")

@@ -3,7 +3,7 @@
 The only room that knows Falcon. It does not know which server runs it. ``app`` puts together what
 the others do; ``sinks`` answers for a sink, ``bodies`` takes a request's body, ``streams`` sends an
 array while it is made, ``endpoint`` is what all responders share, ``problems`` renders errors,
-``access`` logs, ``health`` answers probes.
+``auth`` asks for credentials, ``access`` logs, ``health`` answers probes.
 """
 
 from .app import wsgi_app

@@ -17,7 +17,7 @@ from sesam_connector_sdk.settings import ServerSettings
 from sesam_connector_sdk.sink import Sink
 from sesam_connector_sdk.transform import Transform
 
-from . import problems
+from . import auth, problems
 from .access import AccessLog
 from .endpoint import Endpoint
 from .health import HEALTH_ROUTE, Health
@@ -42,8 +42,8 @@ def wsgi_app(
     Args:
         connectors: Opened connectors, each with its own ``route``; a lone one may do without. A
             source may share the route of a sink or a transform.
-        settings: Limits and the request's deadline; the defaults if left out. The rest of the
-            server's settings has no effect here.
+        settings: Limits, the request's deadline and authentication; the defaults if left out. The
+            rest of the server's settings has no effect here.
         draining: Asked before each request, from the server's threads. While it says True, every
             request is answered 503.
         reraise_bugs: Let an exception that no error class covers through to the caller, as a test
@@ -54,7 +54,11 @@ def wsgi_app(
         ValueError: Several connectors, and one has no route, or takes the requests of another.
     """
     chosen = settings or ServerSettings()
-    app = falcon.App(middleware=[AccessLog(draining)])
+    scheme = auth.scheme(chosen)
+    app = auth.App() if scheme else falcon.App()
+    app.add_middleware(AccessLog(draining))
+    if scheme:
+        app.add_middleware(auth.Door(scheme, {HEALTH_ROUTE}))
     app.req_options.keep_blank_qs_values = True
     app.resp_options.xml_error_serialization = False
     app.add_error_handler(Exception, problems.reraise if reraise_bugs else problems.on_bug)

@@ -112,6 +112,18 @@ def child_of(parent: int) -> int:
     return int(children[0])
 
 
+def test_the_log_says_whether_anybody_is_asked_for_credentials(connector: Start) -> None:
+    """Once, at the start; with a scheme there is nothing to say."""
+    who = {"AUTH_USERNAME": "u", "AUTH_PASSWORD": "CANARY"}
+    for variables, said in (({}, 1), ({"AUTHENTICATION": "digest"} | who, 0)):
+        found = connector(**variables)
+        status = found.listening().send("GET", "/", None).status
+        assert status == (405 if said else 401)
+        assert found.end(signal.SIGTERM) == 0
+        assert found.log().count("no request is asked for credentials") == said
+        assert "CANARY" not in found.log()
+
+
 def test_missing_and_wrong_variables_end_it_with_2_and_a_line_each(connector: Start) -> None:
     """On stderr, all of them at once, without a traceback and without a value."""
     found = connector(NOTES_FILE="", PORT="CANARY", THREADS="0", NOTES_TOKEN="CANARY")
