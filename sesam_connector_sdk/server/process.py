@@ -100,9 +100,9 @@ def _listen(app: Callable[..., Any], settings: ServerSettings, stop: Stop) -> Wa
 
 
 def _serve(server: WaitressServer, settings: ServerSettings) -> bool:
-    _log.info("listening on %s", server.address)
-    if settings.authentication == "none":
-        _log.info("no request is asked for credentials: AUTHENTICATION is none")
+    with_scheme = settings.authentication != "none"
+    asking = f"with {settings.authentication}" if with_scheme else "without"
+    _log.info("%s authentication, listening on %s", asking, server.address)
     finished = server.run()
     if finished:
         _log.info("stopped")
