@@ -20,6 +20,7 @@ class Retry(enum.Enum):
     WAIT = "wait, then retry"
     LATER = "retry later"
     FEW = "few retries"
+    RESTART = "none: the hub starts over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,21 @@ class MethodNotAllowed(ConnectorError):
     )
 
 
+class FullSyncConflict(ConnectorError):
+    """The request does not continue the full sync that is known here.
+
+    The hub stops on it, and later sends the whole full sync again, as a new sequence.
+    """
+
+    status = 409
+    code = "full-sync-conflict"
+    retry = Retry.RESTART
+    advice = (
+        "Nothing: the hub starts the full sync over. If it goes on, see whether two pipes use the"
+        " same address, or two replicas share one."
+    )
+
+
 class TooLarge(ConnectorError):
     """The body, or one entity in it, is larger than the connector accepts."""
 
@@ -190,6 +206,18 @@ class Rejected(ConnectorError):
     code = "rejected"
     retry = Retry.NEVER
     advice = "Mend the entities that the answer names, or have them dead-lettered."
+
+
+class TooManyDeletions(ConnectorError):
+    """The full sync would delete more of the target than the connector allows."""
+
+    status = 422
+    code = "too-many-deletions"
+    retry = Retry.NEVER
+    advice = (
+        "See whether the pipe's source is complete. If it is, raise the sink's"
+        " `max_deletion_share` for one run, and run the full sync again."
+    )
 
 
 class Throttled(ConnectorError):

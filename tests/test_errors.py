@@ -22,9 +22,11 @@ TABLE = {
     "DestinationNotAllowed": (403, "destination-not-allowed", Retry.NEVER),
     "UnknownRoute": (404, "unknown-route", Retry.NEVER),
     "MethodNotAllowed": (405, "method-not-allowed", Retry.NEVER),
+    "FullSyncConflict": (409, "full-sync-conflict", Retry.RESTART),
     "TooLarge": (413, "too-large", Retry.NEVER),
     "UnsupportedMediaType": (415, "unsupported-media-type", Retry.NEVER),
     "Rejected": (422, "rejected", Retry.NEVER),
+    "TooManyDeletions": (422, "too-many-deletions", Retry.NEVER),
     "Throttled": (429, "throttled", Retry.WAIT),
     "Bug": (500, "bug", Retry.FEW),
     "Unsendable": (500, "unsendable", Retry.FEW),
@@ -62,10 +64,11 @@ def test_a_code_belongs_to_one_class() -> None:
 
 
 def test_what_the_hub_may_retry_is_never_a_client_error() -> None:
-    """No batch retries for a 4xx but 429; some for every other status."""
+    """No batch retries for a 4xx but 429; some for others. On 409 it starts over."""
     for kind in classes().values():
-        permanent = kind.status < 500 and kind.status != 429
+        permanent = kind.status < 500 and kind.status not in (409, 429)
         assert (kind.retry is Retry.NEVER) == permanent
+        assert (kind.retry is Retry.RESTART) == (kind.status == 409)
 
 
 @pytest.mark.parametrize("kind", classes().values())

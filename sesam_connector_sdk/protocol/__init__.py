@@ -1,8 +1,11 @@
 """The Sesam protocols as values and state machines: no HTTP, no connector classes.
 
-``push`` holds the parameters of the JSON push protocol.
+``push`` holds the parameters of the JSON push protocol, ``full_sync`` the state of its full syncs;
+``digests`` and ``turns`` are what that needs.
 """
 
+from .full_sync import FullSyncState, Position
 from .push import PushParameters
+from .turns import Turns
 
-__all__ = ["PushParameters"]
+__all__ = ["FullSyncState", "Position", "PushParameters", "Turns"]
