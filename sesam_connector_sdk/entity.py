@@ -1,8 +1,8 @@
 """The entity: what the hub sends, with its reserved fields read and its bytes untouched.
 
-Knows nothing of HTTP, requests or connectors. Imports ``jsonarray`` and ``errors`` only.
-Protocol rules are those of Sesam's entity data model (``entity-data-model``) and its JSON push
-protocol (``json-push``).
+Knows nothing of HTTP, requests or connectors. Imports ``jsonarray``, ``transit`` and
+``errors`` only. Protocol rules are those of Sesam's entity data model (``entity-data-model``) and
+its JSON push protocol (``json-push``).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import msgspec
 
 from .errors import EntityProblem, MalformedBody, Rejected, printable
 from .jsonarray import Chunk
+from .transit import Ni
 
 _RESERVED = ("_id", "_deleted", "_updated")
 _RESERVED_KEY = re.compile(rb'_(?:id|deleted|updated)"')
@@ -40,6 +41,7 @@ class _Head(msgspec.Struct, gc=False):
 _HEADS = msgspec.json.Decoder(list[_Head])
 _HEAD = msgspec.json.Decoder(_Head)
 _DATA = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+_LIST = msgspec.json.Decoder(list[Any])
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -79,6 +81,23 @@ class Entity(msgspec.Struct, eq=False, gc=False):
     def deleted(self) -> bool:
         """True if ``_deleted`` is exactly ``true``; every other value means not deleted."""
         return bytes(self._head.deleted) == b"true"
+
+    @property
+    def replaced(self) -> bool:
+        """True if ``$replaced`` is exactly ``true``: the entity goes on under a new ``_id``.
+
+        It comes with ``_deleted``, but what the entity stands for is not gone.
+        """
+        return bytes(self._field("$replaced")) == b"true"
+
+    @property
+    def ids(self) -> list[Ni]:
+        """The namespaced identifiers in ``$ids``: what the entity is called in each namespace."""
+        try:
+            found = _LIST.decode(self._field("$ids"))
+        except (msgspec.DecodeError, ValueError):
+            return []  # there is no such field, or it is no list that Python can read
+        return [Ni(each[2:]) for each in found if isinstance(each, str) and each[:2] == "~:"]
 
     @property
     def updated(self) -> str | int | None:

@@ -16,6 +16,7 @@ from sesam_connector_sdk import Entity, Rejected
 from sesam_connector_sdk.entity import check, entities
 from sesam_connector_sdk.errors import MalformedBody
 from sesam_connector_sdk.jsonarray import chunks
+from sesam_connector_sdk.transit import Ni
 
 
 def read(body: bytes, sequence: str | None = None) -> list[Entity]:
@@ -170,6 +171,46 @@ def test_the_version_is_a_string_or_an_integer(token: bytes, updated: str | int 
 def test_only_a_literal_true_deletes(fields: bytes, deleted: bool) -> None:
     """All other values mean not deleted, as Sesam's data model says."""
     assert entity(fields).deleted is deleted
+
+
+@pytest.mark.parametrize(
+    ("fields", "replaced"),
+    [
+        (b'"_deleted":true,"$replaced":true', True),
+        (b'"_deleted":true', False),
+        (b'"_deleted":true,"$replaced":false', False),
+        (b'"_deleted":true,"$replaced":"true"', False),
+        (b'"_deleted":true,"child":{"$replaced":true}', False),
+    ],
+)
+def test_an_entity_that_goes_on_under_another_id_is_told_from_a_deleted_one(
+    fields: bytes, replaced: bool
+) -> None:
+    """Both come with ``_deleted``. Only a literal true counts, as with ``_deleted``."""
+    found = entity(fields)
+
+    assert found.deleted
+    assert found.replaced is replaced
+
+
+@pytest.mark.parametrize(
+    ("fields", "ids"),
+    [
+        (b'"$ids":["~:crm:1","~:a:b:2"]', [Ni("crm:1"), Ni("a:b:2")]),
+        (b'"$ids":["~:crm:1",null,"crm:2","~rx",7,["~:a:3"]]', [Ni("crm:1")]),
+        (b'"$ids":[]', []),
+        (b'"$ids":"~:crm:1"', []),
+        (b'"$ids":null', []),
+        (b'"$ids":[1E400,%b]' % (b"9" * 5000), []),
+        (b'"x":1', []),
+    ],
+)
+def test_the_ids_are_the_namespaced_identifiers_of_the_list(fields: bytes, ids: list[Ni]) -> None:
+    """In order, as ``Ni``; what is no identifier is left out, and never an error."""
+    found = entity(fields).ids
+
+    assert found == ids
+    assert all(type(each) is Ni for each in found)
 
 
 @pytest.mark.parametrize(
