@@ -12,6 +12,7 @@ import inspect
 import itertools
 import os
 import re
+import tempfile
 import textwrap
 import typing
 from collections.abc import Iterable, Mapping
@@ -191,9 +192,13 @@ class ServerSettings(Settings):
     max_body_bytes: Bytes = 4 * 1024 * 1024
     """Largest request body in bytes."""
 
+    max_memory_body_bytes: Bytes = 4 * 1024 * 1024
+    """Largest request body in bytes that is held in memory; a larger one goes to a temporary file.
+    No file is written unless MAX_BODY_BYTES is above this."""
+
     max_buffered_bytes: Bytes = 40 * 1024 * 1024
-    """Bytes of bodies held in memory at once, arriving or at work: ten of the largest by default.
-    A request that finds no room is answered 503, and the hub sends it again."""
+    """Bytes of bodies held at once, arriving or at work, in memory or in files: ten of the largest
+    by default. A request that finds no room is answered 503, and the hub sends it again."""
 
     max_entity_bytes: Bytes = 1024 * 1024
     """Largest entity in bytes. Each request at work may hold this twice, beside its body."""
@@ -235,6 +240,12 @@ class ServerSettings(Settings):
                 "MAX_BUFFERED_BYTES is below MAX_BODY_BYTES: a body of that size would never find"
                 " room. Raise the one, or lower the other."
             )
+        if self.max_body_bytes > self.max_memory_body_bytes and not _takes_files():
+            yield (
+                "MAX_BODY_BYTES is above MAX_MEMORY_BODY_BYTES, and there is no place for the"
+                " temporary files of such bodies. Mount a writable /tmp, or raise"
+                " MAX_MEMORY_BODY_BYTES and the container's memory."
+            )
 
     def _authentication_problems(self) -> Iterable[str]:
         username, password = self.auth_username, self.auth_password.reveal()
@@ -249,6 +260,16 @@ class ServerSettings(Settings):
                 yield f"{variable} has a control character, such as a line end, or is not UTF-8."
         if ":" in username:
             yield "AUTH_USERNAME has a colon, which in a header ends the user name."
+
+
+def _takes_files() -> bool:
+    """Whether temporary files can be made."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"x")
+    except OSError:
+        return False
+    return True
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=lambda value: "***" if value else "")

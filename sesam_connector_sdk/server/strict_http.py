@@ -3,7 +3,7 @@
 The only module that changes how waitress works. Its hooks, none of them a documented interface:
 ``HTTPChannel.parser_class``, ``task_class``, ``error_task_class``, ``received``, ``handle_write``,
 ``requests_lock``, ``close_when_flushed`` and ``will_close``, ``HTTPRequestParser.parse_header``,
-``received``, ``body_rcv`` and ``expect_continue``,
+``received``, ``body_rcv`` and ``expect_continue``, ``OverflowableBuffer.overflow``,
 ``ChunkedReceiver.control_line`` and ``trailer``, ``ErrorTask.execute``, ``WSGITask.service``,
 ``TcpWSGIServer.channel_class``, ``maintenance``, ``active_channels`` and ``trigger``.
 ``tests/server/test_strict_http.py`` fails when one of them changes.
@@ -12,6 +12,7 @@ Rules are those of RFC 9112 (HTTP/1.1), where a server may refuse and a lenient 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import socket
@@ -82,12 +83,17 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
 
     @property
     def held(self) -> int:
-        """Bytes of the body that are or will be in memory."""
+        """Bytes of the body that are or will be in memory or in a file."""
         return max(int(self.content_length), int(self.body_bytes_received))
 
     def received(self, data: bytes) -> int:
         """Take bytes of the request; see waitress."""
-        consumed: int = super().received(data)
+        try:
+            consumed: int = super().received(data)
+        except OSError as error:
+            consumed = len(data)
+            reason = error.strerror or type(error).__name__
+            self.error = NoRoom(f"The body's temporary file cannot be written: {reason}.")
         if self.error is None:
             self.error = self._one_too_many()
         if self.error is not None:
@@ -105,13 +111,14 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
                 # With each byte that arrives, waitress copies the whole line.
                 return BadRequest("A line between the chunks is too long.")
         if self.held and self.room() < 0:
-            return NoRoom("Too many bodies are held at once.")
+            return NoRoom("The connector holds as many bodies as MAX_BUFFERED_BYTES allows.")
         return None
 
     def _let_go(self) -> None:
         """Hold nothing of a request that is refused: its answer may have to wait for a thread."""
         self.completed = True
-        self.close()
+        with contextlib.suppress(OSError):  # a file that cannot be written cannot be flushed either
+            self.close()
         self.body_rcv = None
         self.content_length = self.body_bytes_received = 0
 
@@ -130,6 +137,9 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
             if text not in _QUOTES_NOTHING:
                 text = "The request line or a header cannot be read."
             raise ParsingError(text) from None
+        if self.content_length >= self.adj.inbuf_overflow:
+            # To a file from its first byte, instead of filling the memory before.
+            self.body_rcv.getbuf().overflow = 0
 
 
 def _refuse_ambiguous(first: bytes, lines: list[bytes]) -> None:
@@ -168,7 +178,7 @@ def _refuse_odd_coding(minor: bytes, names: list[bytes], lines: list[bytes]) -> 
 
 
 class NoRoom(Error):  # type: ignore[misc]
-    """The bodies held at once leave no room for another."""
+    """The bodies held at once, or the disk, leave no room for another."""
 
     code = 503
     reason = "Service Unavailable"
@@ -194,7 +204,7 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
 
 def _problem(error: Error) -> dict[str, Any]:
     kind, detail = _KINDS.get(error.code, (MalformedRequest, error.body))
-    return document(kind(detail), error.code)
+    return document(kind(detail or error.body), error.code)
 
 
 _KINDS: dict[int, tuple[type[ConnectorError], str]] = {
@@ -204,10 +214,7 @@ _KINDS: dict[int, tuple[type[ConnectorError], str]] = {
     ),
     431: (MalformedRequest, "The headers are too large. Send fewer or shorter ones."),
     500: (Bug, "The server failed outside the connector; its log holds the details."),
-    503: (
-        Busy,
-        "The connector holds as many bodies as MAX_BUFFERED_BYTES allows. Send it again later.",
-    ),
+    503: (Busy, ""),
 }
 
 
@@ -240,7 +247,7 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]
         return StrictParser(adj, self.server.room)
 
     def held(self) -> int:
-        """Bytes of bodies that this connection holds in memory."""
+        """Bytes of bodies that this connection holds, in memory or in files."""
         return sum(each.held for each in (*self.requests, self.request) if each is not None)
 
     def handle_write(self) -> None:

@@ -111,11 +111,13 @@ def _adjustments(settings: ServerSettings) -> dict[str, Any]:
         "connection_limit": settings.connections,
         # waitress refuses from this size on; the limit itself is still accepted.
         "max_request_body_size": settings.max_body_bytes + 1,
-        # Bodies are kept in memory, within the limit: no writable /tmp is needed.
-        "inbuf_overflow": settings.max_body_bytes + 1,
+        # From this size on a body is kept in a file. At the default limits none is so large: no
+        # writable /tmp is needed.
+        "inbuf_overflow": settings.max_memory_body_bytes + 1,
         "outbuf_overflow": 4 * 1024 * 1024,
         "outbuf_high_watermark": 1024 * 1024,
-        "recv_bytes": 64 * 1024,
+        # A usual batch of 100 entities at once. More makes bodies in small chunks slow.
+        "recv_bytes": 128 * 1024,
         "asyncore_use_poll": True,
         "cleanup_interval": 1,
         "ident": None,

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import waitress.adjustments
+import waitress.buffers
 import waitress.channel
 import waitress.parser
 import waitress.receiver
@@ -53,6 +54,8 @@ PARAMETERS = {
     "parser.HTTPRequestParser.parse_header": ["self", "header_plus"],
     "parser.HTTPRequestParser.close": ["self"],
     "receiver.ChunkedReceiver.received": ["self", "s"],
+    "receiver.FixedStreamReceiver.getbuf": ["self"],
+    "buffers.OverflowableBuffer.__init__": ["self", "overflow"],
     "task.ErrorTask.execute": ["self"],
     "task.Task.set_close_on_finish": ["self"],
     "task.Task.write": ["self", "data"],
