@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .document import ConfigError, kind_of, read_object
+from sesam_connector_sdk.schema import kind_of
+
+from .document import ConfigError, read_object
 from .model import NodeConfig, Pipe, System
 from .schema import problems as shape_problems
 from .variables import Variables, describe_missing, read_variables

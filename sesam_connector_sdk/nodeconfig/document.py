@@ -1,7 +1,7 @@
 """Reads one JSON file of a node's configuration; an error says where, and what to do.
 
-Knows JSON and files only: what a document means belongs to ``schema`` and ``model``. Imports
-nothing of the SDK.
+Knows JSON and files only: what a document means belongs to ``schema`` and ``model``. Imports the
+SDK's own ``schema`` for its words.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
+
+from sesam_connector_sdk.schema import kind_of
 
 
 class ConfigError(Exception):
@@ -52,14 +54,6 @@ def read_object(file: Path, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ConfigError([f"{name}: must hold one JSON object, not {kind_of(found)}"])
     return found
-
-
-def kind_of(value: Any) -> str:
-    """A JSON value's type in words, for an error that must not show the value."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else "true or false"
-    names = {dict: "an object", list: "a list", str: "a string", int: "an integer"}
-    return names.get(type(value), "a number")
 
 
 def _text(file: Path, name: str) -> str:

@@ -1,24 +1,17 @@
-"""The shape of pipes and systems as JSON schemas (2020-12), and problems told without values.
+"""The shape of pipes and systems as JSON schemas (2020-12).
 
 Only what the SDK reads is described; other properties are allowed, for real configurations have
-them. The only module that knows jsonschema. Imports ``errors`` and ``document``. Sources: Sesam's
-pages ``configuration-systems-url``, ``configuration-systems-microservice``,
-``configuration-pipes``, ``configuration-pump``, ``configuration-sinks-json``,
-``configuration-sources-embedded``.
+them. Imports the SDK's own ``schema`` only. Sources: Sesam's pages ``configuration-systems-url``,
+``configuration-systems-microservice``, ``configuration-pipes``, ``configuration-pump``,
+``configuration-sinks-json``, ``configuration-sources-embedded``.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sesam_connector_sdk.errors import printable
-
-from .document import kind_of
-
-if TYPE_CHECKING:
-    import jsonschema
+from sesam_connector_sdk.schema import SchemaCheck
 
 _STATUSES = r"^(default|[0-9]{3}(-[0-9]{3})?(, ?[0-9]{3}(-[0-9]{3})?)*)\Z"
 _MICROSERVICE_ID = r"^[0-9A-Za-z][0-9A-Za-z_-]{1,62}\Z"
@@ -170,58 +163,16 @@ PIPE: dict[str, Any] = {
 """A file in ``pipes/``. A source or a sink of another type is taken as it is."""
 
 
-def problems(document: dict[str, Any], shape: str) -> Iterator[str]:
+def problems(document: dict[str, Any], shape: str) -> list[str]:
     """What is wrong with a document, a line each: its JSON path and the rule, never the value.
 
     Args:
         document: The document, variables filled in.
         shape: ``systems`` or ``pipes``.
     """
-    # Each missing property is an error of its own there, and one line for them all here.
-    lines = {f"{_path(each)}: {_rule(each)}" for each in _validators()[shape].iter_errors(document)}
-    yield from sorted(lines)
+    return _check(shape).problems(document)
 
 
 @functools.cache
-def _validators() -> dict[str, jsonschema.Draft202012Validator]:
-    # Imported late: it takes longer than everything else here, and only the extra "cli" brings it.
-    import jsonschema
-
-    return {
-        "systems": jsonschema.Draft202012Validator(SYSTEM),
-        "pipes": jsonschema.Draft202012Validator(PIPE),
-    }
-
-
-def _rule(error: jsonschema.ValidationError) -> str:
-    """The broken rule; jsonschema's own message would quote the value."""
-    wanted: Any = error.validator_value
-    value: Any = error.instance
-    match error.validator:
-        case "required":
-            missing = [name for name in wanted if name not in value]
-            return f"misses {', '.join(missing)}"
-        case "type":
-            return f"must be {_names(wanted)}, not {kind_of(value)}"
-        case "enum" | "const":
-            return f"must be {_names(wanted)}"
-        case "pattern":
-            return _RULES.get(str(wanted), "has a form that it must not have")
-        case "minimum":
-            return f"must be at least {wanted}"
-        case "maximum":
-            return f"must be at most {wanted}"
-        case "exclusiveMinimum":
-            return f"must be more than {wanted}"
-        case _:
-            return "must not be empty"
-
-
-def _path(error: jsonschema.ValidationError) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)
-    return printable("$" + "".join(steps))
-
-
-def _names(wanted: Any) -> str:
-    names = wanted if isinstance(wanted, list) else [wanted]
-    return " or ".join("null" if name is None else str(name) for name in names)
+def _check(shape: str) -> SchemaCheck:
+    return SchemaCheck({"systems": SYSTEM, "pipes": PIPE}[shape], rules=_RULES)
