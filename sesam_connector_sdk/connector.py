@@ -64,6 +64,21 @@ class Connector(ABC, Generic[SettingsT]):
         away for the moment: connect lazily, so that the connector comes up when it does.
         """
 
+    def check(self) -> None:
+        """Find out whether the other side is there, without leaving a trace in it.
+
+        Return if it is, raise if it is not: connect, log in, ask for a version. The default checks
+        nothing. Called while somebody asks for ``/readyz``, from a thread of its own, beside the
+        requests at work; never twice at once, and not again before ``CHECK_INTERVAL`` is over. Give
+        it a timeout of its own: after ``CHECK_TIMEOUT`` the connector counts as not ready, and it
+        is not asked again before it has returned. ``close`` does not wait for it.
+
+        Raises:
+            Exception: The connector is not ready; ``/readyz`` answers 503. The log says why: the
+                detail of a ``ConnectorError``, of anything else the class. No request is refused
+                for it.
+        """
+
     def close(self) -> None:
         """Let go of the other side. Called once, from the main thread, after the last request."""
 

@@ -232,6 +232,12 @@ class ServerSettings(Settings):
     auth_password: Secret = Secret("")
     """Password that goes with it."""
 
+    check_interval: Seconds = 10.0
+    """Seconds that the answer of a connector's check holds, before /readyz asks it again."""
+
+    check_timeout: Seconds = 5.0
+    """Seconds that a check may take before /readyz says that the connector is not ready."""
+
     def problems(self) -> Iterable[str]:
         """Say what does not fit together."""
         yield from self._authentication_problems()

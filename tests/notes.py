@@ -109,6 +109,15 @@ class GatedSink(NotesSink):
         super().write(batch)
 
 
+class HangingCheckSink(NotesSink):
+    """Its check never comes back."""
+
+    def check(self) -> None:
+        Path(f"{self.settings.notes_file}.checked").touch()
+        while True:
+            time.sleep(PATIENCE_SECONDS)
+
+
 class UnopenableSink(NotesSink):
     """Cannot be opened, for a reason whose text holds a secret."""
 

@@ -351,6 +351,8 @@ def test_the_server_settings_have_the_documented_defaults() -> None:
         "authentication": "none",
         "auth_username": "",
         "auth_password": Secret(""),
+        "check_interval": 10.0,
+        "check_timeout": 5.0,
     }
     assert all(each.description for each in ServerSettings.describe())
 

@@ -81,6 +81,12 @@ def reply(response: http.client.HTTPResponse) -> Reply:
     return Reply(response.status, headers, response.read())
 
 
+def refused(client: Client) -> bool:
+    """Whether nothing listens any more."""
+    with socket.socket() as probe:
+        return probe.connect_ex((client.host, client.port)) != 0
+
+
 def eventually(holds: Callable[[], Any], what: str) -> Any:
     """Wait until something holds, and return it; fail after a while."""
     deadline = time.monotonic() + PATIENCE_SECONDS

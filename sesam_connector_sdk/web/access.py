@@ -13,7 +13,7 @@ import falcon
 
 from sesam_connector_sdk.errors import Bug, ShuttingDown, Throttled, printable
 
-from .health import HEALTH_ROUTE
+from .health import PROBED_ROUTES
 
 _log = logging.getLogger("sesam_connector_sdk.request")
 
@@ -28,7 +28,7 @@ class AccessLog:
         """Before routing."""
         req.context.started = time.monotonic()
         # The process lives while it drains: a liveness probe must not end it early.
-        if req.path != HEALTH_ROUTE and self._draining():
+        if req.path not in PROBED_ROUTES and self._draining():
             raise ShuttingDown(retry_after=5)
 
     def process_response(
@@ -47,8 +47,10 @@ def log_request(req: falcon.Request, status: int) -> None:
         status: How it was answered.
     """
     problem = getattr(req.context, "problem", "")
-    level = logging.DEBUG if req.path == HEALTH_ROUTE else logging.INFO
-    if status >= Bug.status or status == Throttled.status or "broken-off" in problem:
+    level = logging.INFO
+    if req.path in PROBED_ROUTES:
+        level = logging.DEBUG  # a state of readiness is logged once, by ``readiness``
+    elif status >= Bug.status or status == Throttled.status or "broken-off" in problem:
         level = logging.WARNING  # what the hub will have to send, or to ask for, again
     # The path without its query, which may hold a token.
     _log.log(

@@ -20,7 +20,8 @@ from sesam_connector_sdk.transform import Transform
 from . import auth, problems
 from .access import AccessLog
 from .endpoint import Endpoint
-from .health import HEALTH_ROUTE, Health
+from .health import HEALTH_ROUTE, PROBED_ROUTES, READY_ROUTE, Health, Ready
+from .readiness import Probe
 from .sinks import SinkEndpoint
 from .transforms import TransformEndpoint
 
@@ -58,13 +59,15 @@ def wsgi_app(
     app = auth.App() if scheme else falcon.App()
     app.add_middleware(AccessLog(draining))
     if scheme:
-        app.add_middleware(auth.Door(scheme, {HEALTH_ROUTE}))
+        app.add_middleware(auth.Door(scheme, PROBED_ROUTES))
     app.req_options.keep_blank_qs_values = True
     app.resp_options.xml_error_serialization = False
     app.add_error_handler(Exception, problems.reraise if reraise_bugs else problems.on_bug)
     app.add_error_handler(falcon.HTTPError, problems.on_http_error)
     app.add_error_handler(ConnectorError, problems.on_connector_error)
     app.add_route(HEALTH_ROUTE, Health())
+    timing = chosen.check_interval, chosen.check_timeout
+    app.add_route(READY_ROUTE, Ready([Probe(each, *timing) for each in connectors], draining))
     for route, resource in _resources(connectors, chosen):
         app.add_route(route, resource)
     return app
@@ -83,7 +86,7 @@ def _resources(
         resource = resources.setdefault(connector.route or _ANY_PATH, SimpleNamespace())
         responder = f"on_{endpoint.method.lower()}"
         # Of two, the router would silently take the last one.
-        if connector.route == HEALTH_ROUTE or hasattr(resource, responder):
+        if connector.route in PROBED_ROUTES or hasattr(resource, responder):
             raise ValueError(f"{name}.route is taken: {connector.route}")
         setattr(resource, responder, endpoint)
     yield from resources.items()

@@ -1,10 +1,20 @@
-"""What probes ask for. Depends on nothing else of the SDK."""
+"""What probes ask for: whether the process lives, and whether it can do its work.
+
+Knows Falcon; imports ``readiness`` only. The answers say nothing else: they need no credentials.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import falcon
 
+from .readiness import Probe
+
 HEALTH_ROUTE = "/healthz"
+READY_ROUTE = "/readyz"
+PROBED_ROUTES = frozenset({HEALTH_ROUTE, READY_ROUTE})
+"""Answered without credentials, also while the process drains."""
 
 
 class Health:
@@ -13,4 +23,24 @@ class Health:
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200."""
         resp.data = b'{"status":"alive"}'
+        resp.content_type = falcon.MEDIA_JSON
+
+
+class Ready:
+    """Says whether requests would be answered well.
+
+    Args:
+        probes: One for each connector.
+        draining: Whether no request is taken any more.
+    """
+
+    def __init__(self, probes: Sequence[Probe], draining: Callable[[], bool]) -> None:
+        self._probes = probes
+        self._draining = draining
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer 200, or 503 if a check fails or hangs, or while the process drains."""
+        ready = not self._draining() and all(probe.ready() for probe in self._probes)
+        resp.status = falcon.HTTP_200 if ready else falcon.HTTP_503
+        resp.data = b'{"status":"ready"}' if ready else b'{"status":"not ready"}'
         resp.content_type = falcon.MEDIA_JSON

@@ -16,7 +16,7 @@ import pytest
 
 from tests.connectors import INHERITED, PROGRAM, Spawn, Start, body_of
 from tests.notes import PATIENCE_SECONDS
-from tests.wire import Client, eventually, ids, read_reply
+from tests.wire import Client, eventually, ids, read_reply, refused
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -59,12 +59,6 @@ def test_a_request_at_work_is_answered_and_delivered_before_the_end(
     assert found.end() == 0
     assert ids(found.target) == ["1", "2"]
     assert found.closed() == 1
-
-
-def refused(client: Client) -> bool:
-    """Whether nothing listens any more."""
-    with socket.socket() as probe:
-        return probe.connect_ex((client.host, client.port)) != 0
 
 
 def test_a_request_that_outlasts_the_drain_ends_the_process_with_1(connector: Start) -> None:

@@ -123,6 +123,7 @@ def test_the_probe_of_health_needs_no_credentials(scheme: str, guarded: Guarded)
     client = guarded(scheme)
 
     assert client.send("GET", "/healthz", None, {}).status == 200
+    assert client.send("GET", "/readyz", None, {}).status == 200
     refused(client.send("GET", "/healthz/", None, {}))
     refused(client.send("GET", "//healthz/x", None, {}))
 
