@@ -90,9 +90,9 @@ def system(connectors: tuple[str, ...], system_id: str, image: str, port: int) -
 @click.argument("connector", metavar="MODULE:CLASS")
 @click.option("--id", "pipe_id", required=True, metavar="ID", help="The pipe's _id.")
 @click.option("--system", "system_id", required=True, metavar="ID", help="The system's _id.")
-@click.option("--dataset", required=True, metavar="ID", help="The dataset that the pipe sends.")
+@click.option("--dataset", required=True, metavar="ID", help="The dataset that the pipe reads.")
 def pipe(connector: str, pipe_id: str, system_id: str, dataset: str) -> None:
-    """Print pipes/ID.conf.json: batch_size that suits the target, and where dead letters go.
+    """Print pipes/ID.conf.json: what suits the connector, and where dead letters go.
 
     \b
     Exit codes:

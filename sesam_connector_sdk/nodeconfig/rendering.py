@@ -3,7 +3,7 @@
 The retry policies are those of the classes in ``errors``, so code and configuration cannot
 disagree. Imports what connectors are, and ``errors``. Sources: Sesam's pages
 ``configuration-systems-microservice``, ``configuration-systems-url`` for ``retry_strategy``,
-``configuration-pump``, ``configuration-sinks-json``.
+``configuration-pump``, ``configuration-sinks-json``, ``configuration-transforms-http``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sesam_connector_sdk import errors
 from sesam_connector_sdk.connector import Connector
 from sesam_connector_sdk.errors import ConnectorError, Retry
 from sesam_connector_sdk.sink import Sink
+from sesam_connector_sdk.transform import Transform
 
 DEFAULT_PORT = 5000
 
@@ -112,37 +113,50 @@ def pipe(
 ) -> dict[str, Any]:
     """A file of ``pipes/`` that fits a connector.
 
+    A pipe without a ``sink`` fills the dataset of its own name, as the hub has it.
+
     Args:
         connector: The class.
         pipe_id: The pipe's ``_id``.
         system_id: The ``_id`` of the connector's system.
-        dataset: The dataset that it sends.
+        dataset: The dataset that it reads: what a sink delivers, or a transform is applied to.
 
     Raises:
         TypeError: The class is no kind of connector that there is a pipe for.
     """
     for kind, parts in _PARTS.items():
         if issubclass(connector, kind):
-            return {"_id": pipe_id, "type": "pipe"} | parts(connector, pipe_id, system_id, dataset)
+            address = {"system": system_id, "url": connector.route or "/"}
+            source = {"type": "dataset", "dataset": dataset}
+            return {
+                "_id": pipe_id,
+                "type": "pipe",
+                "source": source,
+                **parts(connector, address),
+                "pump": pump(pipe_id),
+            }
     raise TypeError(f"{connector.__name__} is no sink, source or transform")
 
 
-def _sink_parts(
-    sink: type[Sink[Any]], pipe_id: str, system_id: str, dataset: str
-) -> dict[str, Any]:
+def _sink_parts(sink: type[Sink[Any]], address: dict[str, str]) -> dict[str, Any]:
+    return {"sink": {"type": "json", **address, "batch_size": sink.batch_size}}
+
+
+def _transform_parts(transform: type[Transform[Any]], address: dict[str, str]) -> dict[str, Any]:
     return {
-        "source": {"type": "dataset", "dataset": dataset},
-        "sink": {
-            "type": "json",
-            "system": system_id,
-            "url": sink.route or "/",
-            "batch_size": sink.batch_size,
-        },
-        "pump": pump(pipe_id),
+        "transform": {
+            "type": "http",
+            **address,
+            "batch_size": transform.batch_size,
+            "side_effects": transform.side_effects,
+        }
     }
 
 
-_PARTS: dict[type[Connector[Any]], Callable[..., dict[str, Any]]] = {Sink: _sink_parts}
+_PARTS: dict[type[Connector[Any]], Callable[..., dict[str, Any]]] = {
+    Sink: _sink_parts,
+    Transform: _transform_parts,
+}
 
 
 def pump(pipe_id: str) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Only what the SDK reads is described; other properties are allowed, for real configurations have
 them. Imports the SDK's own ``schema`` only. Sources: Sesam's pages ``configuration-systems-url``,
 ``configuration-systems-microservice``, ``configuration-pipes``, ``configuration-pump``,
-``configuration-sinks-json``, ``configuration-sources-embedded``.
+``configuration-sinks-json``, ``configuration-sources-embedded``, ``configuration-sources-json``,
+``configuration-transforms-http``.
 """
 
 from __future__ import annotations
@@ -106,15 +107,29 @@ SYSTEM: dict[str, Any] = {
 }
 """A file in ``systems/``. A system of another type is taken as it is."""
 
-_JSON_SINK = {
-    "required": ["system", "url"],
-    "properties": {
-        "batch_size": _SIZE,
-        "headers": _HEADERS,
-        "system": {"type": "string"},
-        "url": {"type": "string"},
-    },
-}
+_ADDRESS = {"headers": _HEADERS, "system": {"type": "string"}, "url": {"type": "string"}}
+
+
+def _addressed(**properties: Any) -> dict[str, Any]:
+    """A part of a pipe that talks to a system, with properties of its own."""
+    return {"required": ["system", "url"], "properties": {**_ADDRESS, **properties}}
+
+
+_IF_EMPTY = {"enum": ["accept", "fail"]}
+
+_JSON_SINK = _addressed(batch_size=_SIZE)
+
+_JSON_SOURCE = _addressed(
+    if_source_empty=_IF_EMPTY,
+    initial_since_value={"type": ["string", "integer"]},
+    is_chronological=_FLAG,
+    is_since_comparable=_FLAG,
+    page_size=_SIZE,
+    subset={"type": "array"},
+    supports_since=_FLAG,
+)
+
+_HTTP_TRANSFORM = _addressed(batch_size=_SIZE, side_effects=_FLAG)
 
 _EMBEDDED = {
     "required": ["entities"],
@@ -127,8 +142,14 @@ _EMBEDDED = {
                 "properties": {"_id": {"type": "string", "minLength": 1}},
             },
         },
-        "if_source_empty": {"enum": ["accept", "fail"]},
+        "if_source_empty": _IF_EMPTY,
     },
+}
+
+_TRANSFORM = {
+    "type": "object",
+    "properties": {"type": {"type": "string"}},
+    **_of_type("http", _HTTP_TRANSFORM),
 }
 
 PIPE: dict[str, Any] = {
@@ -155,12 +176,20 @@ PIPE: dict[str, Any] = {
         "source": {
             "type": "object",
             "properties": {"type": {"type": "string"}},
-            **_of_type("embedded", _EMBEDDED),
+            "allOf": [
+                _of_type("embedded", _EMBEDDED),
+                _of_type("json", _JSON_SOURCE),
+            ],
+        },
+        "transform": {
+            "if": {"type": "array"},
+            "then": {"items": _TRANSFORM},
+            "else": _TRANSFORM,
         },
         "type": {"const": "pipe"},
     },
 }
-"""A file in ``pipes/``. A source or a sink of another type is taken as it is."""
+"""A file in ``pipes/``. A source, transform or sink of another type is taken as it is."""
 
 
 def problems(document: dict[str, Any], shape: str) -> list[str]:

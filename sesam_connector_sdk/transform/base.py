@@ -37,6 +37,15 @@ class Transform(Connector[SettingsT]):
         settings: The same.
     """
 
+    batch_size: ClassVar[int] = 100
+    """Entities in a request that suit the transform; rendered into the pipe, which decides."""
+
+    side_effects: ClassVar[bool] = True
+    """Whether it changes anything outside itself; rendered into the pipe.
+
+    Set it to False if it does not: only then does the hub call it for a pipe's preview.
+    """
+
     held_bytes: ClassVar[int] = 1024 * 1024
     """Bytes of an answer that are held back until it is sent; each request at work may hold them.
 

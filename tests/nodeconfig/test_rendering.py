@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from sesam_connector_sdk import Batch, Secret, Settings, Sink, errors
+from sesam_connector_sdk import Batch, Entity, Secret, Settings, Sink, Transform, errors
 from sesam_connector_sdk.connector import Connector
 from sesam_connector_sdk.errors import ConnectorError, Retry
 from sesam_connector_sdk.nodeconfig import rendering, schema
@@ -39,6 +41,18 @@ class Shelf(Sink[ShelfSettings]):
         """Take everything."""
         for _ in batch:
             pass
+
+
+class Binder(Transform[ShelfSettings]):
+    """Binds books."""
+
+    route = "/bind"
+    batch_size = 20
+    side_effects = False
+
+    def transform(self, entity: Entity) -> Entity:
+        """Leave it as it is."""
+        return entity
 
 
 def statuses(key: str) -> list[int]:
@@ -104,10 +118,30 @@ def test_a_pipe_suits_the_sink() -> None:
     assert not {*document["pump"]} & {*rendering.POLICIES[Retry.FEW]}
 
 
-def test_the_files_have_the_shape_that_the_sdk_reads() -> None:
+def test_a_pipe_suits_the_transform() -> None:
+    """It reads a dataset and fills its own; a preview may call what changes nothing."""
+    document = rendering.pipe(Binder, pipe_id="bound", system_id="binder", dataset="all-books")
+
+    assert document == {
+        "_id": "bound",
+        "type": "pipe",
+        "source": {"type": "dataset", "dataset": "all-books"},
+        "transform": {
+            "type": "http",
+            "system": "binder",
+            "url": "/bind",
+            "batch_size": 20,
+            "side_effects": False,
+        },
+        "pump": rendering.pump("bound"),
+    }
+
+
+@pytest.mark.parametrize("connector", [Shelf, Binder])
+def test_the_files_have_the_shape_that_the_sdk_reads(connector: type[Connector[Any]]) -> None:
     """What is rendered passes the same schemas as a node's own files."""
-    system = rendering.system(Shelf, system_id="shelf", image="me/shelf:1")
-    pipe = rendering.pipe(Shelf, pipe_id="books", system_id="shelf", dataset="all-books")
+    system = rendering.system(connector, system_id="shelf", image="me/shelf:1")
+    pipe = rendering.pipe(connector, pipe_id="books", system_id="shelf", dataset="all-books")
 
     assert list(schema.problems(system, "systems")) == []
     assert list(schema.problems(pipe, "pipes")) == []

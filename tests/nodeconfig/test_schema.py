@@ -8,6 +8,8 @@ import pytest
 
 from tests.nodeconfig.nodes import PIPE, Write, problems, read
 
+ADDRESS = {"system": "target", "url": "/"}
+
 
 @pytest.mark.parametrize(
     ("system", "path", "rule"),
@@ -82,6 +84,29 @@ def test_a_system_of_the_wrong_shape_is_told(
             "$.source.entities[0]._id",
             "must be string, not an integer",
         ),
+        ({"source": {"type": "json", "system": "target"}}, "$.source", "misses url"),
+        (
+            {"source": {"type": "json", **ADDRESS, "supports_since": "true"}},
+            "$.source.supports_since",
+            "must be boolean, not a string",
+        ),
+        (
+            {"source": {"type": "json", **ADDRESS, "if_source_empty": "stop"}},
+            "$.source.if_source_empty",
+            "must be accept or fail",
+        ),
+        (
+            {"source": {"type": "json", **ADDRESS, "page_size": 0}},
+            "$.source.page_size",
+            "must be at least 1",
+        ),
+        ({"transform": {"type": "http", "url": "/"}}, "$.transform", "misses system"),
+        (
+            {"transform": [{"type": "dtl"}, {"type": "http", **ADDRESS, "side_effects": 0}]},
+            "$.transform[1].side_effects",
+            "must be boolean, not an integer",
+        ),
+        ({"transform": "http"}, "$.transform", "must be object, not a string"),
         ({"pump": {"batch_retries": 1.5}}, "$.pump.batch_retries", "must be integer, not a number"),
         ({"pump": {"mode": "on"}}, "$.pump.mode", "must be scheduled or manual or off"),
     ],
