@@ -20,6 +20,10 @@ class Request:
         fields: The fields of the connector's route: ``{"queue": "my_queue"}``.
         query: The pipe's own query parameters, without those of the protocol.
         headers: Request headers, names in lower case.
+        pipe: What the pipe calls itself in the query parameter ``pipe_id``, or None: the hub itself
+            does not say it.
+        traceparent: For the request's target: the value of a header ``traceparent`` that makes what
+            the target does part of the same trace. None where the request came without a valid one.
         deadline: When the request must be answered, on the clock of ``time.monotonic``, in seconds.
     """
 
@@ -27,6 +31,8 @@ class Request:
     fields: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    pipe: str | None = None
+    traceparent: str | None = None
     deadline: float = float("inf")
 
     def remaining(self) -> float:

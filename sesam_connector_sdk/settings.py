@@ -189,6 +189,9 @@ class ServerSettings(Settings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     """Least severe level that is logged."""
 
+    log_format: Literal["text", "json"] = "text"
+    """Lines for people, or a JSON object in each line for programs."""
+
     max_body_bytes: Bytes = 4 * 1024 * 1024
     """Largest request body in bytes."""
 

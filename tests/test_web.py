@@ -112,7 +112,7 @@ def test_what_a_write_comes_to_has_its_status(
     problem(reply, status, code)
     assert reply.headers.get("retry-after") == wait
     assert "CANARY" not in caplog.text
-    assert f"POST / {status} entities=- ms=" in caplog.text
+    assert f"POST / {status} ms=" in caplog.text
 
 
 def test_a_bug_is_answered_with_an_id_that_the_log_explains(
@@ -128,7 +128,7 @@ def test_a_bug_is_answered_with_an_id_that_the_log_explains(
     assert "ValueError" not in json.dumps(document)
     line = next(each.getMessage() for each in caplog.records if "bug " in each.getMessage())
     assert document["error_id"] in line
-    assert "ValueError at " in line
+    assert "exception=ValueError at=" in line
     assert "notes.py:" in line
     assert "CANARY" not in caplog.text
 
@@ -569,8 +569,8 @@ def test_the_log_has_a_line_for_each_request(
     lines = [each for each in caplog.messages if each.startswith("POST ")]
 
     assert lines[0].startswith("POST /some/path 200 entities=2 ms=")
-    assert lines[1].startswith("POST / 429 entities=- ms=")
-    assert lines[1].endswith(" code=throttled The target asks for a pause.")
+    assert lines[1].startswith("POST / 429 ms=")
+    assert lines[1].endswith(' code=throttled detail="The target asks for a pause."')
 
 
 def test_while_draining_every_request_is_answered_503(sink: ObedientSink) -> None:

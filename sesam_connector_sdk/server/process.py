@@ -49,7 +49,7 @@ def serve(*connectors: type[Connector[Any]], environment: Mapping[str, str] | No
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
         raise SystemExit(EXIT_SETTINGS) from None
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     if not _run(instances, settings):
         raise SystemExit(EXIT_FAILED)
 

@@ -35,9 +35,8 @@ from sesam_connector_sdk.errors import (
     TooLarge,
     TransferBrokenError,
 )
+from sesam_connector_sdk.web import events
 from sesam_connector_sdk.web.problems import document
-
-_log = logging.getLogger("sesam_connector_sdk.request")
 
 _ONLY_ONCE = (
     b"host",
@@ -192,7 +191,10 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         error: Error = self.request.error
         problem = _problem(error)
         body = msgspec.json.encode(problem)
-        _log.info("refused %s %s: %s", error.code, problem["type"], problem["detail"])
+        said = {"status": error.code}
+        code = problem["type"].rpartition(":")[2]
+        level = logging.WARNING if error.code >= Bug.status else logging.INFO
+        events.log(level, f"refused {error.code}", said, code=code, detail=problem["detail"])
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/problem+json"))
         if isinstance(error, NoRoom):

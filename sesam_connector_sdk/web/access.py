@@ -1,6 +1,6 @@
 """The middleware round every request: times it, refuses it while draining, logs one line for it.
 
-Knows Falcon; imports ``errors`` and ``health`` only.
+Knows Falcon; imports ``errors``, ``protocol`` and this room only.
 """
 
 from __future__ import annotations
@@ -8,14 +8,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 import falcon
 
 from sesam_connector_sdk.errors import Bug, ShuttingDown, Throttled, printable
+from sesam_connector_sdk.protocol import TraceParent
 
+from . import events
+from .endpoint import parameters
 from .health import PROBED_ROUTES
 
-_log = logging.getLogger("sesam_connector_sdk.request")
+_LONGEST_ID = 100
 
 
 class AccessLog:
@@ -27,6 +31,7 @@ class AccessLog:
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         """Before routing."""
         req.context.started = time.monotonic()
+        req.context.trace = TraceParent.parse(req.get_header("traceparent") or "")
         # The process lives while it drains: a liveness probe must not end it early.
         if req.path not in PROBED_ROUTES and self._draining():
             raise ShuttingDown(retry_after=5)
@@ -43,23 +48,37 @@ def log_request(req: falcon.Request, status: int) -> None:
     """Log one line for a request that has been answered.
 
     Args:
-        req: Falcon's request. Its context may hold ``entities``, a count, and ``problem``, a text.
+        req: Falcon's request. Its context may hold ``entities``, a count, and ``problem``, the
+            fields of the line that say what went wrong.
         status: How it was answered.
     """
-    problem = getattr(req.context, "problem", "")
+    problem: dict[str, Any] = getattr(req.context, "problem", {})
+    broken_off = problem.get("ended") == events.BROKEN_OFF
     level = logging.INFO
     if req.path in PROBED_ROUTES:
         level = logging.DEBUG  # a state of readiness is logged once, by ``readiness``
-    elif status >= Bug.status or status == Throttled.status or "broken-off" in problem:
+    elif status >= Bug.status or status == Throttled.status or broken_off:
         level = logging.WARNING  # what the hub will have to send, or to ask for, again
     # The path without its query, which may hold a token.
-    _log.log(
+    method, path = printable(req.method, 20), printable(req.path)
+    events.log(
         level,
-        "%s %s %s entities=%s ms=%d%s",
-        printable(req.method, 20),
-        printable(req.path),
-        status,
-        getattr(req.context, "entities", "-"),
-        (time.monotonic() - req.context.started) * 1000,
-        problem,
+        f"{method} {events.shown(path)} {status}",
+        {"method": method, "path": path, "status": status},
+        entities=getattr(req.context, "entities", None),
+        ms=int((time.monotonic() - req.context.started) * 1000),
+        **_whose(req),
+        **problem,
     )
+
+
+def _whose(req: falcon.Request) -> dict[str, str | None]:
+    """What tells the request from others: the pipe's, the hub's and the trace's names for it."""
+    query = parameters(req)
+    trace = getattr(req.context, "trace", None)
+    return {
+        "pipe": printable(query.get("pipe_id", ""), _LONGEST_ID),
+        "sequence": printable(query.get("sequence_id", ""), _LONGEST_ID),
+        "request": printable(query.get("request_id", ""), _LONGEST_ID),
+        "trace": trace and trace.trace_id,
+    }

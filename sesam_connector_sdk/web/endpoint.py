@@ -64,10 +64,13 @@ class Endpoint(ABC):
             protocol: Query parameters that are not the author's.
         """
         query = parameters(req)
+        trace = req.context.trace
         return {
             "fields": {} if self._any_path else fields,
             "query": {name: text for name, text in query.items() if name not in protocol},
             "headers": {name.lower(): text for name, text in req.headers.items()},
+            "pipe": query.get("pipe_id") or None,
+            "traceparent": trace and trace.handed_on(),
             "deadline": req.context.started + self._timeout,
         }
 

@@ -23,6 +23,8 @@ from sesam_connector_sdk.errors import (
     printable,
 )
 
+from . import events
+
 LISTED_ENTITIES = 20
 """How many entities an error names; ``entities_total`` says how many there are."""
 
@@ -30,7 +32,6 @@ LOGGED_ENTITIES = 3
 """How many of them the log names."""
 
 _LONGEST_WAIT = 24 * 60 * 60
-_log = logging.getLogger("sesam_connector_sdk.request")
 
 
 def on_connector_error(
@@ -67,18 +68,19 @@ def reraise(
     raise error
 
 
-def broken_off(error: Exception) -> str:
+def broken_off(error: Exception) -> dict[str, Any]:
     """What the request's line in the log says where an error broke its answer off."""
     if isinstance(error, ConnectorError):
-        return f" broken-off error_id={uuid.uuid4().hex}{_summary(error)}"
-    return f" broken-off error_id={_log_bug(error)}{_summary(Bug())}"
+        return {"ended": events.BROKEN_OFF, **_summary(error, uuid.uuid4().hex)}
+    return {"ended": events.BROKEN_OFF, **_summary(Bug(), _log_bug(error))}
 
 
 def _log_bug(error: Exception) -> str:
     """Log a bug, and return the id under which it stands in the log."""
     error_id = uuid.uuid4().hex
     # Where, but not what: an exception's text may quote the payload.
-    _log.error("bug %s: %s at %s", error_id, type(error).__name__, _places(error))
+    kind = type(error).__name__
+    events.log(logging.ERROR, "bug", error_id=error_id, exception=kind, at=_places(error))
     return error_id
 
 
@@ -111,14 +113,17 @@ def _answer(
     if error_id:
         problem["error_id"] = error_id
     resp.data = msgspec.json.encode(problem)
-    req.context.problem = _summary(error)
+    req.context.problem = _summary(error, error_id)
 
 
-def _summary(error: ConnectorError) -> str:
+def _summary(error: ConnectorError, error_id: str) -> dict[str, Any]:
     """What the log says of an error."""
-    ids = [printable(each.id or "", 100) for each in error.entities[:LOGGED_ENTITIES]]
-    named = f" ids={ids}" if ids else ""
-    return f" code={error.code} {printable(error.detail, 400)}{named}"
+    return {
+        "error_id": error_id,
+        "code": error.code,
+        "detail": printable(error.detail, 400),
+        "ids": [printable(each.id or "", 100) for each in error.entities[:LOGGED_ENTITIES]],
+    }
 
 
 def document(error: ConnectorError, status: int) -> dict[str, Any]:

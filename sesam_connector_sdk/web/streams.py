@@ -72,7 +72,7 @@ class Stream(Iterator[bytes]):
         self._rest = rest
         self._held = held
         self._open = True
-        req.context.problem = " ended by the client"  # unless something else ends it
+        req.context.problem = {"ended": "by-client"}  # unless something else ends it
 
     def __next__(self) -> bytes:
         if self._begun:
@@ -81,7 +81,7 @@ class Stream(Iterator[bytes]):
         try:
             return next(self._rest)
         except StopIteration:
-            self._req.context.problem = ""
+            self._req.context.problem = {}
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the transfer breaks
             self._req.context.problem = problems.broken_off(error)

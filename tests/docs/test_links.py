@@ -8,7 +8,7 @@ import pytest
 
 from tests.docs import pages
 
-KNOWN_HOSTS = {"127.0.0.1", "keepachangelog.com", "semver.org", "sesam.io"}
+KNOWN_HOSTS = {"127.0.0.1", "keepachangelog.com", "semver.org", "sesam.io", "www.w3.org"}
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _PATH = re.compile(
     r"`((?:sesam_connector_sdk|examples|template|tests|docs|\.github)/[\w./-]*|[A-Z]+\.md)`"

@@ -152,7 +152,7 @@ def test_the_ambiguous_is_refused_in_words_and_the_connection_ends(
     assert detail in document["detail"]
     assert "canary" not in (came.decode("latin-1") + caplog.text).lower()
     assert [record.name for record in caplog.records] == ["sesam_connector_sdk.request"]
-    assert caplog.messages[0].startswith("refused 400 urn:sesam-connector:malformed-request: ")
+    assert caplog.messages[0].startswith('refused 400 code=malformed-request detail="')
     assert "\n" not in caplog.messages[0]
     assert good(client).status == 200
 
