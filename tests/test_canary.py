@@ -1,7 +1,8 @@
 """A secret that is put wherever a secret can be comes back nowhere: in no answer, in no log line.
 
 Real processes at LOG_LEVEL=DEBUG. Not put: where text is shown on purpose, to mend it by, which is
-the path, an ``_id``, the media type of a body and the value of a flag of the protocol.
+the path, an ``_id``, the media type of a body, the value of a flag of the protocol, and the names
+that the pipe and the hub give to a request.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ FORMS = (
 )
 """What is looked for, whatever its case."""
 
-QUERY = "?token=" + urllib.parse.quote(CANARY) + "&CANARY=1&request_id=CANARY&sequence_id=CANARY"
+QUERY = "?token=" + urllib.parse.quote(CANARY) + "&CANARY=1&previous_request_id=CANARY"
 HEADERS = (
     f"Authorization: Basic {FORMS[1]}",
     f"Authorization: Bearer {CANARY}",
@@ -51,6 +52,10 @@ HEADERS = (
     f"Content-Encoding: {CANARY}",
     f"Content-Type: application/json; charset={CANARY}",
     f"Expect: {CANARY}",
+    f"traceparent: {CANARY}",
+    f"traceparent: 00-{'0' * 32}-{'1' * 16}-01-{CANARY}",
+    f"tracestate: x={CANARY}",
+    f"baggage: x={CANARY}",
     f"Connection: {CANARY}",
     f"Upgrade: {CANARY}",
     # Refused by the parser, some of them in words of waitress that quote the line.

@@ -338,6 +338,7 @@ def test_the_server_settings_have_the_documented_defaults() -> None:
         "port": 5000,
         "bind_address": "0.0.0.0",  # noqa: S104  # what a container needs
         "log_level": "INFO",
+        "log_format": "text",
         "max_body_bytes": 4 * 1024 * 1024,
         "max_memory_body_bytes": 4 * 1024 * 1024,
         "max_buffered_bytes": 40 * 1024 * 1024,

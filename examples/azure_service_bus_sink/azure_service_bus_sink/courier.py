@@ -82,7 +82,7 @@ class _Packer:
         self._sending: Future[None] | None = None
 
     def add(self, entity: Entity, body: bytes) -> None:
-        outgoing = message(entity, body)
+        outgoing = message(entity, body, self._request.request.traceparent)
         if self._fits(outgoing):
             return
         self.flush()
