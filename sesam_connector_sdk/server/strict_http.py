@@ -1,6 +1,6 @@
 """waitress made strict: the ambiguous is refused, and nobody may hold a place for ever.
 
-The only module that changes how waitress works. Its hooks, none of them a documented interface:
+Changes how waitress works; only ``threads`` does so, too. Its hooks, none of them documented:
 ``HTTPChannel.parser_class``, ``task_class``, ``error_task_class``, ``received``, ``handle_write``,
 ``requests_lock``, ``close_when_flushed`` and ``will_close``, ``HTTPRequestParser.parse_header``,
 ``received``, ``body_rcv`` and ``expect_continue``, ``OverflowableBuffer.overflow``,

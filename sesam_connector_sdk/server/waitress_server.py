@@ -1,7 +1,7 @@
 """waitress, configured for the hub and stopped without losing a request.
 
-The only module that knows waitress, and the one place where its insides are touched: its socket
-map, ``active_channels``, ``task_dispatcher`` and the state of its channels.
+The only place where waitress is run and its insides are touched from outside: its socket map,
+``active_channels``, ``task_dispatcher`` and the state of its channels.
 ``tests/server/test_waitress_server.py`` fails when waitress changes under it.
 """
 
@@ -18,6 +18,7 @@ from sesam_connector_sdk.settings import ServerSettings
 
 from .stop import Stop
 from .strict_http import StrictServer
+from .threads import WarmThreads
 
 _POLL_SECONDS = 1.0
 _DRAIN_POLL_SECONDS = 0.05
@@ -42,11 +43,12 @@ class WaitressServer:
         self._stop = stop or Stop()
         self._map: dict[int, Any] = {}
         self._server: Any
+        adjustments = Adjustments(**_adjustments(settings))
+        threads = WarmThreads(settings.threads)
         try:
-            self._server = StrictServer(
-                app, map=self._map, adj=Adjustments(**_adjustments(settings))
-            )
+            self._server = StrictServer(app, self._map, dispatcher=threads, adj=adjustments)
         except OSError:
+            threads.shutdown()
             wasyncore.close_all(self._map)
             raise
         self._server.client_timeout = settings.client_timeout

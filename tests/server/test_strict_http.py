@@ -59,6 +59,8 @@ PARAMETERS = {
     "task.ErrorTask.execute": ["self"],
     "task.Task.set_close_on_finish": ["self"],
     "task.Task.write": ["self", "data"],
+    "task.ThreadedTaskDispatcher.__init__": ["self"],
+    "task.ThreadedTaskDispatcher.set_thread_count": ["self", "count"],
     "task.ThreadedTaskDispatcher.shutdown": ["self", "cancel_pending", "timeout"],
     "channel.HTTPChannel.__init__": ["self", "server", "sock", "addr", "adj", "map"],
     "channel.HTTPChannel.received": ["self", "data"],
