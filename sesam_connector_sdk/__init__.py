@@ -20,7 +20,7 @@ from .reading import Secret
 from .request import PushRequest, Request
 from .server import serve
 from .settings import ServerSettings, Settings, SettingsError
-from .sink import Batch, Sink
+from .sink import Batch, FullSync, Sink
 from .transform import Transform
 from .web import wsgi_app
 
@@ -31,6 +31,7 @@ __all__ = [
     "ConnectorError",
     "DestinationNotAllowed",
     "Entity",
+    "FullSync",
     "OutcomeUnknown",
     "PushParameters",
     "PushRequest",

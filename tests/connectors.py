@@ -27,12 +27,23 @@ class Connector:
     """A connector in a process of its own, with its target."""
 
     def __init__(
-        self, spawned: Spawn, target: Path, kind: str, prefix: tuple[str, ...], **variables: str
+        self,
+        spawned: Spawn,
+        target: Path,
+        kind: str,
+        prefix: tuple[str, ...],
+        program: str = PROGRAM.name,
+        **variables: str,
     ) -> None:
         own = {"NOTES_FILE": str(target), "PORT": "0", "BIND_ADDRESS": "127.0.0.1"}
         self.target = target
         self.process = spawned(
-            *prefix, sys.executable, "-u", str(PROGRAM), kind, env=INHERITED | own | variables
+            *prefix,
+            sys.executable,
+            "-u",
+            str(PROGRAM.with_name(program)),
+            kind,
+            env=INHERITED | own | variables,
         )
         self.lines: list[str] = []
 

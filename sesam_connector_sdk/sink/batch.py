@@ -1,6 +1,6 @@
 """The entities of one request, and the account of what became of each.
 
-Imports ``body``, ``entity``, ``request`` and ``errors``; knows nothing of HTTP.
+Imports ``body``, ``entity``, ``request``, ``errors`` and ``full_sync``; knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from sesam_connector_sdk.body import Body, Limits
 from sesam_connector_sdk.entity import Entity
 from sesam_connector_sdk.errors import EntityProblem, Rejected, TargetUnavailable
 from sesam_connector_sdk.request import PushRequest
+
+from .full_sync import FullSync
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,15 @@ class Batch:
 
     Attributes:
         request: What came with the batch.
+        full_sync: The full sync that goes on, also while an incremental request comes; None if none
+            does, or if the sink does not sweep.
     """
 
     def __init__(
         self, body: BinaryIO, request: PushRequest | None = None, limits: Limits | None = None
     ) -> None:
         self.request = request or PushRequest()
+        self.full_sync: FullSync | None = None
         self._body = Body(body, self.request.push.sequence_id, limits)
         self._taken = 0
         self._rejected: dict[int, EntityProblem] = {}
@@ -80,6 +85,10 @@ class Batch:
         # Looking is not taking: only what is yielded by the second pass counts as delivered.
         last = {entity.id: entity.position for entity in self._body}
         return (entity for entity in self if last[entity.id] == entity.position)
+
+    def ids(self) -> Iterator[str]:
+        """The ``_id`` of each entity, in order. None of them counts as taken by that."""
+        return (entity.id for entity in self._body)
 
     def reject(self, entity: Entity, reason: str) -> None:
         """This entity can never be accepted as it is; the answer is 422 and names it.

@@ -15,7 +15,7 @@ from sesam_connector_sdk.protocol import PushParameters
 from sesam_connector_sdk.protocol.push import PARAMETERS
 from sesam_connector_sdk.request import PushRequest
 from sesam_connector_sdk.settings import ServerSettings
-from sesam_connector_sdk.sink import Batch, Sink, deliver
+from sesam_connector_sdk.sink import Batch, Sink, deliver, part_in_full_sync
 
 from .bodies import body, require_json
 from .endpoint import Endpoint, parameters
@@ -43,10 +43,12 @@ class SinkEndpoint(Endpoint):
             **self.circumstances(req, fields, PARAMETERS),
             push=PushParameters.parse(parameters(req)),
         )
-        require_json(req)
-        with body(req, self._longest) as stream, self.place(request):
-            batch = Batch(stream, request, self._limits)
-            receipt = deliver(self._sink, batch)
+        # Around all the rest: a request that is refused for whatever reason was not delivered.
+        with part_in_full_sync(self._sink, request) as part:
+            require_json(req)
+            with body(req, self._longest) as stream, self.place(request):
+                batch = Batch(stream, request, self._limits)
+                receipt = deliver(self._sink, batch, part)
         req.context.entities = len(batch)
         resp.data = msgspec.json.encode(receipt)
         resp.content_type = falcon.MEDIA_JSON
