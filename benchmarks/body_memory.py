@@ -32,8 +32,8 @@ def rows(plan: Plan) -> Iterator[Row]:
     over = _over_idle(plan, example, small, large, count)
     yield Row("50 MB POST, the example's way, peak memory over idle", over, "MB")
     plan.say(
-        "50 MB POST: MAX_BODY_BYTES and MAX_BUFFERED_BYTES are raised, MAX_MEMORY_BODY_BYTES is not:"
-        " the body goes to a temporary file"
+        "50 MB POST: MAX_BODY_BYTES and MAX_BUFFERED_BYTES are raised, MAX_MEMORY_BODY_BYTES is"
+        " not: the body goes to a temporary file"
     )
 
 
