@@ -7,8 +7,9 @@ modules beside it.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -52,11 +53,25 @@ class EntityEncoder:
                 ``_id``. Names the ``_id`` and the value's JSON path, never the value.
         """
         if type(entity) is dict and FLAT.issuperset(map(type, entity.values())):
-            document = _quickly(entity, 0)
-            identity = entity.get("_id")
-            if document and type(identity) is str and identity and identity[0] != "~":
+            document = _quickly(entity)
+            if document is not None and _is_plain_id(entity.get("_id")):
                 return document
         return self._thoroughly(entity, position)
+
+    def encode_all(self, entities: Sequence[Mapping[str, Any]], first: int = 0) -> bytes:
+        """Several entities with commas between them, as they stand in an array.
+
+        Twice as fast as ``encode`` where all of them are plain JSON values without lists and
+        objects in them. It may raise the same.
+
+        Args:
+            entities: The entities, in order.
+            first: The zero-based position of the first of them in the array.
+        """
+        document = _quickly_all(entities)
+        if document is not None:
+            return document
+        return b",".join(self.encode(each, first + at) for at, each in enumerate(entities))
 
     def _thoroughly(self, entity: Mapping[str, Any], position: int) -> bytes:
         identity = _usable_id(entity, position)
@@ -70,7 +85,7 @@ class EntityEncoder:
             raise _unsendable(identity, position, reason) from None
 
 
-def _quickly(plain: dict[str, Any], typed: int) -> bytes | None:
+def _quickly(plain: dict[str, Any], typed: int = 0) -> bytes | None:
     """The JSON of plain values; None if it may hold a text that the hub does not read unchanged.
 
     Args:
@@ -82,12 +97,34 @@ def _quickly(plain: dict[str, Any], typed: int) -> bytes | None:
         document = _ENCODER.encode(plain)
     except (TypeError, ValueError):
         return None  # such a key, half a surrogate pair, or an integer of too many digits
+    return document if _reads_back(document, typed) else None
+
+
+def _quickly_all(entities: Sequence[Any]) -> bytes | None:
+    """The same for several; None also if one of them is not plain, or has no plain ``_id``."""
+    if set(map(type, entities)) != {dict}:
+        return None
+    values = itertools.chain.from_iterable(map(dict.values, entities))
+    identities = [each.get("_id") for each in entities]
+    if not (FLAT.issuperset(map(type, values)) and all(map(_is_plain_id, identities))):
+        return None
+    try:
+        "".join(itertools.chain.from_iterable(entities))
+        document = _ENCODER.encode(entities)[1:-1]
+    except (TypeError, ValueError):
+        return None
+    return document if _reads_back(document, typed=0) else None
+
+
+def _is_plain_id(identity: object) -> bool:
+    return type(identity) is str and identity != "" and identity[0] != "~"
+
+
+def _reads_back(document: bytes, typed: int) -> bool:
     # 92 is a backslash and 126 a tilde: one character is found much faster than several.
     if 92 in document and b"\\u0000" in document:
-        return None
-    if 126 in document and not _tags_are_sound(document, typed):
-        return None
-    return document
+        return False
+    return 126 not in document or _tags_are_sound(document, typed)
 
 
 def _tags_are_sound(document: bytes, typed: int) -> bool:

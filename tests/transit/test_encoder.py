@@ -429,6 +429,54 @@ def test_whatever_is_sent_is_read_back_equal(
     assert hub_reader.read(b"[%b]" % document) == ([expected(whole)], True)
 
 
+def test_several_entities_may_be_of_any_mapping_or_none_at_all() -> None:
+    """And what is no mapping is refused with its position, not as a bug.
+
+    Seen to fail when the types of the entities are not looked at.
+    """
+    proxy = types.MappingProxyType({"_id": "2"})
+
+    assert STRICT.encode_all([]) == b""
+    assert STRICT.encode_all([{"_id": "1"}, proxy]) == b'{"_id":"1"},{"_id":"2"}'
+    broken: Any = [{"_id": "1"}, ["_id"]]
+    with pytest.raises(Unsendable) as caught:
+        STRICT.encode_all(broken, 5)
+    assert [each.position for each in caught.value.entities] == [6]
+
+
+def outcome(encode: Callable[[], bytes]) -> object:
+    """The JSON, or the error's text and place."""
+    try:
+        return encode()
+    except Unsendable as refused:
+        return refused.detail, refused.entities
+
+
+IDENTITIES = st.sampled_from(["1", "2", "", "~f1", "~x", None, 7])
+FLAT_ENTITIES = st.dictionaries(READABLE | st.just(1), READABLE | st.integers() | st.none())
+
+
+@settings(max_examples=500, deadline=None, derandomize=True, database=None)
+@given(
+    entities=st.lists(FLAT_ENTITIES | ENTITIES, max_size=3),
+    identity=st.lists(IDENTITIES, min_size=3, max_size=3),
+    encoder=st.sampled_from([STRICT, REPAIR, NUMBERS]),
+)
+def test_several_entities_are_written_as_each_alone(
+    entities: list[Any], identity: list[Any], encoder: EntityEncoder
+) -> None:
+    """The same bytes with commas between them, or the same error with the same position.
+
+    Seen to fail when keys that are no strings, or ids, are looked at in single entities only.
+    """
+    whole = [{**each, "_id": name} for each, name in zip(entities, identity, strict=False)]
+
+    def alone() -> bytes:
+        return b",".join(encoder.encode(each, 5 + at) for at, each in enumerate(whole))
+
+    assert outcome(lambda: encoder.encode_all(whole, 5)) == outcome(alone)
+
+
 @settings(max_examples=500, deadline=None, derandomize=True, database=None)
 @given(entity=st.dictionaries(READABLE, READABLE | st.lists(READABLE, max_size=3), max_size=4))
 def test_a_repaired_entity_is_read_and_what_was_right_is_unchanged(entity: Any) -> None:
