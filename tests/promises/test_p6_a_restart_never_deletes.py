@@ -21,7 +21,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sesam_connector_sdk.hub import End
+from sesam_connector_sdk.hub import End, RequestRecord
 from sesam_connector_sdk.hub import push as run_pipe
 from sesam_connector_sdk.testing import Answer, opened, push
 from tests.connectors import Start
@@ -225,25 +225,28 @@ def test_a_process_killed_in_the_middle_deletes_nothing(
     assert second.end(signal.SIGTERM) == 0
 
 
-@pytest.mark.parametrize("kind", SWEEPERS)
-def test_the_hub_starts_over_after_a_restart(kind: type[RowsSink], tmp_path: Path) -> None:
-    """The local hub's own run: 409 ends it, and the next run sweeps."""
-    setting = RowsSettings(notes_file=str(tmp_path / "rows"))
-    with opened(kind(setting)) as sink, listening(sink) as base:
-        push(sink, entities("x", "a"))
+@pytest.mark.parametrize("kind", [each.__name__ for each in SWEEPERS])
+def test_the_hub_starts_over_after_a_restart(kind: str, connector: Start) -> None:
+    """The local hub, and a process killed between two of its requests: 409, then a whole run."""
+    running = [connector(kind, program="rows.py")]
+    client = running[0].listening()
+    base = f"http://{client.host}:{client.port}"
+    target = running[0].target
+    client.post(entities("x", "a"))
 
-        def forget(record: Any) -> None:
-            # What a restart leaves of the state, between two requests of the run.
-            if len(record.ids) == 2:
-                sink.full_syncs = kind(setting).full_syncs
+    def restart(record: RequestRecord) -> None:
+        if len(running) == 1 and len(record.ids) == 2:
+            running[0].end(signal.SIGKILL)
+            running.append(connector(kind, program="rows.py", PORT=str(client.port)))
+            running[1].listening()
 
-        stopped = run_pipe(plan(base, entities("a", "b", "c")), watch=forget)
-        assert stopped.end is End.CONFLICT
-        assert "".join(held(setting.notes_file)) == "abx"
+    stopped = run_pipe(plan(base, entities("a", "b", "c")), watch=restart)
+    assert stopped.end is End.CONFLICT
+    assert "".join(held(target)) == "abx"
 
-        complete = run_pipe(plan(base, entities("a", "b", "c")))
-        assert complete.ok
-        assert "".join(held(setting.notes_file)) == "abc"
+    assert run_pipe(plan(base, entities("a", "b", "c"))).ok
+    assert "".join(held(target)) == "abc"
+    assert running[1].end(signal.SIGTERM) == 0
 
 
 @pytest.mark.parametrize("kind", SWEEPERS)
