@@ -9,7 +9,7 @@ EXAMPLES := examples/service_bus_emulator examples/azure_service_bus_sink
 PROJECTS := . $(EXAMPLES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test lint docs image-test bench wheel wheels lock clean
+.PHONY: help setup demo demo-up test lint docs image-test bench bench-quick wheel wheels lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ image-test: setup  ## build the sink's image and try it in the box that a node g
 
 bench: setup  ## measure, print a table, write build/bench.json
 	$(BIN)/python benchmarks/run.py
+
+bench-quick: setup  ## the same with rough figures, in about two minutes
+	$(BIN)/python benchmarks/run.py --quick
 
 wheel: setup  ## build the SDK's wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist .
