@@ -1,5 +1,6 @@
-"""Every file of JSONTestSuite, posted to a real process: as an entity's value, and as the body.
+"""Every file of JSONTestSuite, posted to real processes: as an entity's value, and as the body.
 
+To a sink, and to a transform that decodes what it sends back.
 n_ must be refused by any parser, y_ must be accepted, i_ is left to each.
 """
 
@@ -16,6 +17,8 @@ import pytest
 from tests.notes import PATIENCE_SECONDS
 from tests.server.hostile import Process, process
 from tests.wire import Client, Reply, reply
+
+TRANSFORMS = Path(__file__).resolve().parent / "transforms.py"
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,15 @@ def suite() -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in files}
 
 
-@pytest.fixture(scope="module")
-def told(suite: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+@pytest.fixture(scope="module", params=[(), (str(TRANSFORMS), "Copy")], ids=["sink", "transform"])
+def told(
+    suite: dict[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Told]:
     """All of it posted to one process, which then ends well."""
-    with process(tmp_path_factory.mktemp("bodies") / "process") as connector:
+    folder = tmp_path_factory.mktemp("bodies") / "process"
+    with process(folder, request.param) as connector:
         yield _tell(connector, suite)
 
 
