@@ -101,6 +101,11 @@ def _late(entity: Entity) -> Iterator[Entity]:
     raise Rejected("It has no amount.")
 
 
+def _spoilt(entity: Entity) -> dict[str, Any]:
+    entity.data["x"] = float("nan")
+    return entity.data
+
+
 _ORDERS: dict[str, Any] = {
     "take": lambda entity: entity,
     "leave out": lambda _: None,
@@ -116,7 +121,9 @@ _ORDERS: dict[str, Any] = {
     "no id": lambda _: {"_id": None},
     "empty id": lambda _: {"_id": ""},
     "NaN": lambda entity: {"_id": entity.id, "x": float("nan")},
+    "NaN in the data": _spoilt,
     "object": lambda entity: {"_id": entity.id, "x": object()},
+    "stray": lambda entity: {"_id": entity.id, "x": "~tomorrow"},
 }
 
 

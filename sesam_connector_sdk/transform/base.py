@@ -1,6 +1,7 @@
 """The class that the author of a transform subclasses.
 
-Imports ``connector``, ``entity`` and ``request``; a subclass runs in a test without a server.
+Imports ``connector``, ``entity``, ``request`` and ``transit``; a subclass runs in a test without a
+server.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, ClassVar
 from sesam_connector_sdk.connector import Connector, SettingsT
 from sesam_connector_sdk.entity import Entity
 from sesam_connector_sdk.request import Request
+from sesam_connector_sdk.transit import TextPolicy
 
 Result = Mapping[str, Any] | Entity
 """What a transform makes: an entity as a mapping, or an ``Entity`` that it was given."""
@@ -53,6 +55,12 @@ class Transform(Connector[SettingsT]):
     and an error breaks the transfer instead, so that the hub never takes a part for the whole.
     """
 
+    text_policy: ClassVar[TextPolicy] = "strict"
+    """What becomes of an entity with a text that the hub would reject or change.
+
+    ``strict`` refuses the entity; ``repair`` mends the text.
+    """
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         by_one, together = by_entity(cls), cls.transform_batch is not Transform.transform_batch
@@ -87,6 +95,8 @@ class Transform(Connector[SettingsT]):
             TargetUnavailable: It is away; 503 with ``Retry-After``. So is every exception listed in
                 ``retryable``.
             OutcomeUnknown: It did not answer in time; 504.
+            Unsendable: What was returned is nothing that the hub would read back; raised by the
+                SDK, 500. If that was so of ``entity`` itself, it is rejected instead; 422.
             Exception: Anything else is a bug; 500 with an error id.
         """
         raise NotImplementedError

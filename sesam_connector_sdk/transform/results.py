@@ -1,23 +1,22 @@
 """Runs an author's transform over a request's entities, and makes JSON of what comes out.
 
-Imports ``body``, ``entity``, ``transit``, ``errors`` and this room only.
+Imports ``body``, ``entity``, ``request``, ``transit``, ``errors`` and this room only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
-
-import msgspec
 
 from sesam_connector_sdk.body import Body
 from sesam_connector_sdk.entity import Entity
-from sesam_connector_sdk.errors import Rejected, TargetUnavailable
+from sesam_connector_sdk.errors import ConnectorError, Rejected, TargetUnavailable, Unsendable
 from sesam_connector_sdk.request import Request
+from sesam_connector_sdk.transit import EntityEncoder
 
-from .base import Result, Transform, by_entity
+from .base import Transform, by_entity
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_Encode = Callable[[Mapping[str, Any], int], bytes]
 
 
 def transformed(transform: Transform[Any], body: Body, request: Request) -> Iterator[bytes]:
@@ -35,9 +34,13 @@ def transformed(transform: Transform[Any], body: Body, request: Request) -> Iter
         ConnectorError: The transform could not do it; the class says why.
         Exception: The author's code has a bug.
     """
-    make = _one_by_one if by_entity(type(transform)) else _together
+    # A number of the hub's goes back as the number that it was.
+    encode = EntityEncoder(text=transform.text_policy, decimals="number").encode
     try:
-        yield from make(transform, body, request)
+        if by_entity(type(transform)):
+            yield from _one_by_one(transform, body, encode)
+        else:
+            yield from _together(transform, body, request, encode)
     except transform.retryable as error:
         raise TargetUnavailable(
             f"What the transform needs is not available ({type(error).__name__})."
@@ -47,22 +50,25 @@ def transformed(transform: Transform[Any], body: Body, request: Request) -> Iter
         raise RuntimeError("the transform called sys.exit; raise an error instead") from error
 
 
-def _one_by_one(transform: Transform[Any], body: Body, _request: Request) -> Iterator[bytes]:
+def _one_by_one(transform: Transform[Any], body: Body, encode: _Encode) -> Iterator[bytes]:
     for entity in body:
         try:
             made = transform.transform(entity)
             if type(made) is dict and "_id" in made:  # nearly always, so it comes first
-                yield _ENCODER.encode(made)
+                yield encode(made, entity.position)
             else:
-                yield from _several(made, entity)
+                for each in _several(made, entity):
+                    yield _json(each, entity.position, encode)
         except Rejected as error:
             if not error.entities:
                 error.entities = (entity.problem(error.detail),)
             raise
+        except Unsendable as error:
+            raise _blamed(error, [entity], encode) from None
 
 
-def _several(made: Any, entity: Entity) -> Iterator[bytes]:
-    """The JSON of each result of one entity."""
+def _several(made: Any, entity: Entity) -> Iterator[Any]:
+    """The results of one entity, each with an ``_id`` if it is a mapping."""
     if made is None:
         return
     without_id = 0
@@ -71,26 +77,41 @@ def _several(made: Any, entity: Entity) -> Iterator[bytes]:
             without_id += 1
             if without_id > 1:
                 raise TypeError("transform made several entities without an _id of one entity")
-            each = {"_id": entity.id, **each}
-        yield _json(each)
+            yield {"_id": entity.id, **each}
+        else:
+            yield each
 
 
-def _together(transform: Transform[Any], body: Body, request: Request) -> Iterator[bytes]:
-    for made in _iterable(transform.transform_batch(body, request)):
-        yield _json(made)
+def _together(
+    transform: Transform[Any], body: Body, request: Request, encode: _Encode
+) -> Iterator[bytes]:
+    for position, made in enumerate(_iterable(transform.transform_batch(body, request))):
+        try:
+            yield _json(made, position, encode)
+        except Unsendable as error:
+            raise _blamed(error, body, encode) from None
 
 
-def _json(made: Result) -> bytes:
-    if isinstance(made, Entity):
-        return made.json
-    if isinstance(made, Mapping):
-        return _ENCODER.encode(dict(made))
-    raise TypeError(f"a transform makes mappings and entities, this one made {type(made).__name__}")
+def _json(made: Any, position: int, encode: _Encode) -> bytes:
+    return made.json if isinstance(made, Entity) else encode(made, position)
 
 
 def _iterable(made: Any) -> Iterable[Any]:
-    if isinstance(made, Iterable) and not isinstance(made, str | bytes):
+    if isinstance(made, Iterable) and not isinstance(made, Mapping | str | bytes):
         return made
-    raise TypeError(
-        f"a transform returns a mapping, an iterable of mappings or None, not {type(made).__name__}"
-    )
+    raise TypeError(f"a transform returns mappings or None, not {type(made).__name__}")
+
+
+def _blamed(error: Unsendable, given: Iterable[Entity], encode: _Encode) -> ConnectorError:
+    """The error to answer with: a rejection if the data is at fault, and not the transform.
+
+    It is where an entity could not even be sent back as it came.
+    """
+    for entity in given:
+        # Decoded again: the transform may have changed the data that it was given.
+        untouched = Entity(entity.json, entity.position, None)
+        try:
+            encode(untouched.data, entity.position)
+        except Unsendable as own:
+            return Rejected(own.detail, entities=own.entities)
+    return error

@@ -125,6 +125,8 @@ def test_entities_that_are_decoded_come_back_exactly(serving: Serving) -> None:
         ("SystemExit", 500, "bug", None),
         ("text", 500, "bug", None),
         ("two without id", 500, "bug", None),
+        ("NaN", 500, "unsendable", None),
+        ("no id", 500, "unsendable", None),
         ("TargetRefusedUs", 502, "target-refused-us", None),
         ("TargetUnavailable", 503, "target-unavailable", "10"),
         ("HelpAwayError", 503, "target-unavailable", "10"),
