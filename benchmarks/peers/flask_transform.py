@@ -1,6 +1,7 @@
-"""A transform as one is usually written: Flask on waitress, the whole body in, all of it out.
+"""Transforms as they are usually written: Flask on waitress, the whole body in.
 
-Checks nothing, and rounds decimals to floats.
+One sends its answer whole. The other yields it entity by entity, as templates for transforms do.
+Both check nothing, and round decimals to floats.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import waitress.server
 from flask import Flask, Response, request
@@ -15,13 +18,32 @@ from flask import Flask, Response, request
 app = Flask(__name__)
 
 
+def transform(entity: dict[str, Any]) -> dict[str, Any]:
+    """The entity with its full name."""
+    entity["crm-kunde:navn"] = f"{entity['crm-kunde:fornavn']} {entity['crm-kunde:etternavn']}"
+    return entity
+
+
 @app.post("/")
-def transform() -> Response:
-    """Every entity with its full name."""
-    entities = request.get_json()
-    for entity in entities:
-        entity["crm-kunde:navn"] = f"{entity['crm-kunde:fornavn']} {entity['crm-kunde:etternavn']}"
-    return Response(json.dumps(entities), mimetype="application/json")
+def whole() -> Response:
+    """Everything at once."""
+    made = [transform(entity) for entity in request.get_json()]
+    return Response(json.dumps(made), mimetype="application/json")
+
+
+@app.post("/yielded")
+def yielded() -> Response:
+    """One entity after the other."""
+    return Response(_yielded(request.get_json()), mimetype="application/json")
+
+
+def _yielded(entities: Iterable[dict[str, Any]]) -> Iterator[str]:
+    yield "["
+    for position, entity in enumerate(entities):
+        if position:
+            yield ","
+        yield json.dumps(transform(entity))
+    yield "]"
 
 
 def main() -> None:

@@ -16,11 +16,17 @@ import msgspec
 
 from sesam_connector_sdk.errors import EntityProblem, Unsendable, json_path
 
-from .plain import FLAT, DecimalForm, Plainer, Unfit
+from .plain import DecimalForm, Plainer, Unfit, is_flat, is_plain
 from .text import TextPolicy, checked, fault, key_fault
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_MOMENT = (
+    rb"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
+    rb"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z\""
+)
+"""Nearly every time that is valid in a typed string: it need not be read to know that."""
 _TAGGED = re.compile(rb'"(~[tfub][^"]*)"')
+_SUSPICIOUS = re.compile(rb'"(~[tfub](?!(?<=t)' + _MOMENT + rb')[^"]*)"')
 _TAG = re.compile(r"~[tfub:r]")
 
 
@@ -40,6 +46,8 @@ class EntityEncoder:
     def __init__(self, *, text: TextPolicy = "strict", decimals: DecimalForm = "typed") -> None:
         self._repair = text == "repair"
         self._decimals = decimals
+        # With decimals as numbers it is most often an entity that came as JSON: it pays to look.
+        self._is_plain = is_plain if decimals == "number" else is_flat
 
     def encode(self, entity: Mapping[str, Any], position: int = 0) -> bytes:
         """One entity as a JSON object in UTF-8.
@@ -52,7 +60,7 @@ class EntityEncoder:
             Unsendable: The hub would not read the entity back unchanged, or it has no usable
                 ``_id``. Names the ``_id`` and the value's JSON path, never the value.
         """
-        if type(entity) is dict and FLAT.issuperset(map(type, entity.values())):
+        if type(entity) is dict and self._is_plain(entity.values()):
             document = _quickly(entity)
             if document is not None and _is_plain_id(entity.get("_id")):
                 return document
@@ -106,7 +114,7 @@ def _quickly_all(entities: Sequence[Any]) -> bytes | None:
         return None
     values = itertools.chain.from_iterable(map(dict.values, entities))
     identities = [each.get("_id") for each in entities]
-    if not (FLAT.issuperset(map(type, values)) and all(map(_is_plain_id, identities))):
+    if not (is_flat(values) and all(map(_is_plain_id, identities))):
         return None
     try:
         "".join(itertools.chain.from_iterable(entities))
@@ -128,9 +136,10 @@ def _reads_back(document: bytes, typed: int) -> bool:
 
 
 def _tags_are_sound(document: bytes, typed: int) -> bool:
-    tagged = _TAGGED.findall(document)
     # As many as were made: there is no other.
-    return len(tagged) == typed or not any(fault(each.decode()) for each in tagged)
+    if typed and len(_TAGGED.findall(document)) == typed:
+        return True
+    return not any(fault(each.decode()) for each in _SUSPICIOUS.findall(document))
 
 
 def _usable_id(entity: Mapping[str, Any], position: int) -> str:

@@ -23,10 +23,44 @@ DecimalForm = Literal["typed", "number"]
 FLAT = frozenset({str, int, bool, type(None)})
 """The types that JSON has, and whose every value it has; not float, which can be NaN."""
 
+_STR = frozenset({str})
 _DEEPEST = 99
 """Levels of an entity; the array around it is one more, and the hub was seen to read a hundred."""
 _WIDEST = 308
 """The largest exponent of a JSON number that the hub reads, and of a typed one without an E."""
+
+
+def is_flat(values: Iterable[Any]) -> bool:
+    """Whether JSON has all of these values as they are, and none holds others."""
+    return FLAT.issuperset(map(type, values))
+
+
+def is_plain(values: Iterable[Any], depth: int = 1) -> bool:
+    """Whether JSON has all of these values as they are, and all in them; ``Decimal`` as a number.
+
+    Far quicker than to make them plain. Says False also of what it would take long to look at.
+
+    Args:
+        values: An array, or the values of an object whose keys are strings.
+        depth: The level of that array or object in its entity.
+    """
+    for each in values:
+        kind = type(each)
+        if kind in FLAT:
+            continue
+        if kind is list:
+            sound = depth < _DEEPEST and (is_flat(each) or is_plain(each, depth + 1))
+        elif kind is dict:
+            inner = each.values()
+            sound = depth < _DEEPEST and (is_flat(inner) or is_plain(inner, depth + 1))
+            sound = sound and _STR.issuperset(map(type, each))
+        elif kind is Decimal:
+            sound = each.is_finite() and each.adjusted() < _WIDEST
+        else:
+            sound = kind is float and math.isfinite(each)
+        if not sound:
+            return False
+    return True
 
 
 class Unfit(Exception):
