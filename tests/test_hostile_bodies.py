@@ -1,6 +1,6 @@
 """Every file of JSONTestSuite, posted to real processes: as an entity's value, and as the body.
 
-To a sink, and to a transform that decodes what it sends back.
+To a sink, and to a transform that decodes what it sends back, and mends what the hub could not read.
 n_ must be refused by any parser, y_ must be accepted, i_ is left to each.
 """
 
@@ -59,7 +59,9 @@ def suite() -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in files}
 
 
-@pytest.fixture(scope="module", params=[(), (str(TRANSFORMS), "Copy")], ids=["sink", "transform"])
+@pytest.fixture(
+    scope="module", params=[(), (str(TRANSFORMS), "MendedCopy")], ids=["sink", "transform"]
+)
 def told(
     suite: dict[str, bytes],
     tmp_path_factory: pytest.TempPathFactory,

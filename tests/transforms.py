@@ -40,6 +40,12 @@ class Copy(Transform[Settings]):
         return entity.data
 
 
+class MendedCopy(Copy):
+    """Gives back what it has decoded, mended where the hub could not read it."""
+
+    text_policy = "repair"
+
+
 class CopyTogether(Transform[Settings]):
     """The same for all entities of a request."""
 

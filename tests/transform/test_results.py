@@ -24,7 +24,14 @@ from sesam_connector_sdk.body import Body
 from sesam_connector_sdk.errors import Unsendable
 from sesam_connector_sdk.transform import transformed
 from sesam_connector_sdk.transit import decode
-from tests.transforms import Copy, CopyTogether, HelpAwayError, Identity, ObedientTransform
+from tests.transforms import (
+    Copy,
+    CopyTogether,
+    HelpAwayError,
+    Identity,
+    MendedCopy,
+    ObedientTransform,
+)
 
 NUMBERS = [
     *["0", "-0.0", "1", "1.10", "1.0", "0.1", "100000000000000000000000000000", "1" * 30],
@@ -176,11 +183,7 @@ def test_an_entity_that_could_not_be_sent_back_as_it_came_is_rejected(
 
 def test_texts_are_mended_where_the_transform_says_so() -> None:
     """With the policy of its class."""
-
-    class Mending(Copy):
-        text_policy = "repair"
-
-    assert made(Mending(Settings()), b'[{"_id":"a","x":"~tomorrow"}]') == [
+    assert made(MendedCopy(Settings()), b'[{"_id":"a","x":"~tomorrow"}]') == [
         b'{"_id":"a","x":" ~tomorrow"}'
     ]
 
