@@ -1,6 +1,6 @@
 """Every file of JSONTestSuite, posted to real processes: as an entity's value, and as the body.
 
-To a sink, and to a transform that decodes what it sends back, and mends what the hub could not read.
+To a sink, and to a transform that decodes what it sends back and mends what the hub cannot read.
 n_ must be refused by any parser, y_ must be accepted, i_ is left to each.
 """
 
