@@ -14,13 +14,15 @@ from .errors import (
     TargetRefusedUs,
     TargetUnavailable,
     Throttled,
+    UnknownSubset,
 )
-from .protocol import PushParameters
+from .protocol import PullParameters, PushParameters
 from .reading import Secret
-from .request import PushRequest, Request
+from .request import PullRequest, PushRequest, Request
 from .server import serve
 from .settings import ServerSettings, Settings, SettingsError
 from .sink import Batch, FullSync, Sink
+from .source import CompositeSince, Dataset, IntegerSince, Since, Source, TimestampSince
 from .transform import Transform
 from .web import wsgi_app
 
@@ -28,11 +30,16 @@ __version__ = _version("sesam-connector-sdk")
 
 __all__ = [
     "Batch",
+    "CompositeSince",
     "ConnectorError",
+    "Dataset",
     "DestinationNotAllowed",
     "Entity",
     "FullSync",
+    "IntegerSince",
     "OutcomeUnknown",
+    "PullParameters",
+    "PullRequest",
     "PushParameters",
     "PushRequest",
     "Rejected",
@@ -41,11 +48,15 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "Since",
     "Sink",
+    "Source",
     "TargetRefusedUs",
     "TargetUnavailable",
     "Throttled",
+    "TimestampSince",
     "Transform",
+    "UnknownSubset",
     "__version__",
     "serve",
     "wsgi_app",

@@ -10,6 +10,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+ItemsT = TypeVar("ItemsT", bound=Iterable[Any])
 
 PIECE_BYTES = 64 * 1024
 """A piece is written once it holds this much: each costs the server one call to the system."""
@@ -33,7 +36,7 @@ def pieces(
     Yields:
         What belongs together. The last piece, and no other, ends in ``]``.
     """
-    with _closing(items):
+    with closing(items):
         lead, gathered, size, began = b"[", list[bytes](), 0, clock()
         for item in items:
             gathered.append(item)
@@ -45,7 +48,12 @@ def pieces(
         yield (lead if gathered or lead == b"[" else b"") + b",".join(gathered) + b"]"
 
 
-def _closing(items: Iterable[bytes]) -> contextlib.AbstractContextManager[object]:
-    """Close what can be closed; a list cannot."""
-    close = getattr(items, "close", None)
-    return contextlib.closing(items) if close else contextlib.nullcontext()  # type: ignore[type-var]
+@contextlib.contextmanager
+def closing(items: ItemsT) -> Iterator[ItemsT]:
+    """Close an iterable at the end of a ``with`` block, if it can be closed: a list cannot."""
+    try:
+        yield items
+    finally:
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()

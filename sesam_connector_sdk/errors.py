@@ -111,7 +111,8 @@ class InvalidParameter(ConnectorError):
     code = "invalid-parameter"
     retry = Retry.NEVER
     advice = (
-        "Send `true` or `false`. Do not use the protocol's names for your own query parameters."
+        "Send what the detail asks for. Do not use the protocol's names for your own query"
+        " parameters."
     )
 
 
@@ -144,6 +145,15 @@ class UnknownRoute(ConnectorError):
     code = "unknown-route"
     retry = Retry.NEVER
     advice = "Mend the pipe's `url`: it must match the connector's `route`."
+
+
+class UnknownSubset(ConnectorError):
+    """The source has no such subset."""
+
+    status = 404
+    code = "unknown-subset"
+    retry = Retry.NEVER
+    advice = "Mend `subset` in the pipe's `source`, or leave it out."
 
 
 class MethodNotAllowed(ConnectorError):
@@ -259,6 +269,24 @@ class Unsendable(ConnectorError):
         "Mend the value that the detail names, where it comes from or in the connector. If it is a"
         ' text, an encoder with the policy `"repair"` sends it mended.'
     )
+
+
+class InconsistentSource(ConnectorError):
+    """The source's entities are not what its class says of them."""
+
+    status = 500
+    code = "inconsistent-source"
+    retry = Retry.FEW
+    advice = "Mend the source's `read`, or what its class declares; the detail says which."
+
+
+class NothingToRead(ConnectorError):
+    """A full read found no entities, and the hub would delete all that it has."""
+
+    status = 502
+    code = "nothing-to-read"
+    retry = Retry.LATER
+    advice = "See whether the source's data is there. If none is normal, set `may_be_empty`."
 
 
 class TargetRefusedUs(ConnectorError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sesam_connector_sdk.protocol import PushParameters
 
@@ -49,3 +50,20 @@ class PushRequest(Request):
     """
 
     push: PushParameters = field(default_factory=PushParameters)
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest(Request):
+    """What the hub asks of a source.
+
+    Attributes:
+        since: The value up to which the hub has everything, as the source's codec decodes it: a
+            ``datetime``, an int, a tuple. None asks for everything there is: a full read.
+        limit: How many entities the hub wants at most, or None. The SDK heeds it.
+        subset: The expression of a subset, a list such as ``["eq", "_S.category", "tank"]``, or
+            None for all.
+    """
+
+    since: Any = None
+    limit: int | None = None
+    subset: list[Any] | None = None

@@ -1,7 +1,7 @@
 """What the package exports."""
 
 import sesam_connector_sdk
-from sesam_connector_sdk import protocol, server, sink, transform, transit
+from sesam_connector_sdk import protocol, server, sink, source, transform, transit
 
 
 def test_the_public_names_are_sorted_and_exact() -> None:
@@ -22,11 +22,16 @@ def test_the_public_names_are_these() -> None:
     """A name is added or removed on purpose only."""
     assert sesam_connector_sdk.__all__ == [
         "Batch",
+        "CompositeSince",
         "ConnectorError",
+        "Dataset",
         "DestinationNotAllowed",
         "Entity",
         "FullSync",
+        "IntegerSince",
         "OutcomeUnknown",
+        "PullParameters",
+        "PullRequest",
         "PushParameters",
         "PushRequest",
         "Rejected",
@@ -35,11 +40,15 @@ def test_the_public_names_are_these() -> None:
         "ServerSettings",
         "Settings",
         "SettingsError",
+        "Since",
         "Sink",
+        "Source",
         "TargetRefusedUs",
         "TargetUnavailable",
         "Throttled",
+        "TimestampSince",
         "Transform",
+        "UnknownSubset",
         "__version__",
         "serve",
         "wsgi_app",
@@ -48,6 +57,6 @@ def test_the_public_names_are_these() -> None:
 
 def test_each_room_exports_sorted_names_that_exist() -> None:
     """The rooms' own doors are sorted, and nothing in them is missing."""
-    for room in (protocol, server, sink, transform, transit):
+    for room in (protocol, server, sink, source, transform, transit):
         assert room.__all__ == sorted(room.__all__)
         assert all(hasattr(room, name) for name in room.__all__)

@@ -3,7 +3,8 @@
 The retry policies are those of the classes in ``errors``, so code and configuration cannot
 disagree. Imports what connectors are, and ``errors``. Sources: Sesam's pages
 ``configuration-systems-microservice``, ``configuration-systems-url`` for ``retry_strategy``,
-``configuration-pump``, ``configuration-sinks-json``, ``configuration-transforms-http``.
+``configuration-pump``, ``configuration-sinks-json``, ``configuration-sources-json``,
+``configuration-transforms-http``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sesam_connector_sdk import errors
 from sesam_connector_sdk.connector import Connector
 from sesam_connector_sdk.errors import ConnectorError, Retry
 from sesam_connector_sdk.sink import Sink
+from sesam_connector_sdk.source import Source
 from sesam_connector_sdk.transform import Transform
 
 DEFAULT_PORT = 5000
@@ -119,7 +121,8 @@ def pipe(
         connector: The class.
         pipe_id: The pipe's ``_id``.
         system_id: The ``_id`` of the connector's system.
-        dataset: The dataset that it reads: what a sink delivers, or a transform is applied to.
+        dataset: The dataset that it reads: what a sink delivers, or a transform is applied to. Of a
+            source, the one that it fills.
 
     Raises:
         TypeError: The class is no kind of connector that there is a pipe for.
@@ -153,8 +156,27 @@ def _transform_parts(transform: type[Transform[Any]], address: dict[str, str]) -
     }
 
 
+def _source_parts(
+    source: type[Source[Any]], _pipe_id: str, system_id: str, dataset: str
+) -> dict[str, Any]:
+    return {
+        "source": {
+            "type": "json",
+            "system": system_id,
+            "url": source.route or "/",
+            **source.capabilities(),
+        },
+        "sink": {"type": "dataset", "dataset": dataset},
+        "pump": {"schedule_interval": 60} | (_RESCAN if source.since else {}),
+    }
+
+
+_RESCAN = {"rescan_cron_expression": "0 3 * * ?"}
+"""Everything once a night: with ``since``, the hub does not look for what is missing."""
+
 _PARTS: dict[type[Connector[Any]], Callable[..., dict[str, Any]]] = {
     Sink: _sink_parts,
+    Source: _source_parts,
     Transform: _transform_parts,
 }
 

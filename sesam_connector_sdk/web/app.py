@@ -15,6 +15,7 @@ from sesam_connector_sdk.connector import Connector
 from sesam_connector_sdk.errors import ConnectorError
 from sesam_connector_sdk.settings import ServerSettings
 from sesam_connector_sdk.sink import Sink
+from sesam_connector_sdk.source import Source
 from sesam_connector_sdk.transform import Transform
 
 from . import auth, problems
@@ -23,12 +24,14 @@ from .endpoint import Endpoint
 from .health import HEALTH_ROUTE, PROBED_ROUTES, READY_ROUTE, Health, Ready
 from .readiness import Probe
 from .sinks import SinkEndpoint
+from .sources import SourceEndpoint
 from .transforms import TransformEndpoint
 
 _ANY_PATH = "/{any_path:path}"
 _KINDS: dict[type[Connector[Any]], Callable[[Any, ServerSettings], Endpoint]] = {
     Sink: SinkEndpoint,
     Transform: TransformEndpoint,
+    Source: SourceEndpoint,
 }
 
 

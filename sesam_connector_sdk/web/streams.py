@@ -40,13 +40,14 @@ def answer(
     """
     rest = pieces(items)
     begun = bytearray()
-    for piece in rest:
-        begun += piece
-        if len(begun) > hold and not piece.endswith(b"]"):
-            resp.stream = Stream(req, bytes(begun), rest, held.pop_all())
-            break
-    else:
-        resp.data = bytes(begun)
+    with _answerable():
+        for piece in rest:
+            begun += piece
+            if len(begun) > hold and not piece.endswith(b"]"):
+                resp.stream = Stream(req, bytes(begun), rest, held.pop_all())
+                break
+        else:
+            resp.data = bytes(begun)
     resp.content_type = falcon.MEDIA_JSON
 
 
@@ -79,7 +80,8 @@ class Stream(Iterator[bytes]):
             begun, self._begun = self._begun, b""
             return begun
         try:
-            return next(self._rest)
+            with _answerable():
+                return next(self._rest)
         except StopIteration:
             self._req.context.problem = {}
             raise
@@ -100,3 +102,14 @@ class Stream(Iterator[bytes]):
         finally:
             self._held.close()
             access.log_request(self._req, 200)
+
+
+@contextlib.contextmanager
+def _answerable() -> Iterator[None]:
+    """Make a bug of what would end the server's thread and leave the hub without an answer."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"{type(error).__name__} ended the making of an answer") from error

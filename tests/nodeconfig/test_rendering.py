@@ -10,6 +10,7 @@ from sesam_connector_sdk import Batch, Entity, Secret, Settings, Sink, Transform
 from sesam_connector_sdk.connector import Connector
 from sesam_connector_sdk.errors import ConnectorError, Retry
 from sesam_connector_sdk.nodeconfig import rendering, schema
+from tests.sources import Table, Whole
 
 CLASSES = [
     each
@@ -137,7 +138,21 @@ def test_a_pipe_suits_the_transform() -> None:
     }
 
 
-@pytest.mark.parametrize("connector", [Shelf, Binder])
+def test_a_pipe_says_what_a_source_can() -> None:
+    """Its capabilities in the hub's words, and a rescan where only that finds what is missing."""
+    assert rendering.pipe(Table, pipe_id="p", system_id="s", dataset="rows") == {
+        "_id": "p",
+        "type": "pipe",
+        "source": {"type": "json", "system": "s", "url": "/", **Table.capabilities()},
+        "sink": {"type": "dataset", "dataset": "rows"},
+        "pump": {"schedule_interval": 60, "rescan_cron_expression": "0 3 * * ?"},
+    }
+    whole = rendering.pipe(Whole, pipe_id="p", system_id="s", dataset="rows")
+    assert whole["pump"] == {"schedule_interval": 60}
+    assert not whole["source"]["supports_since"]
+
+
+@pytest.mark.parametrize("connector", [Shelf, Binder, Table])
 def test_the_files_have_the_shape_that_the_sdk_reads(connector: type[Connector[Any]]) -> None:
     """What is rendered passes the same schemas as a node's own files."""
     system = rendering.system(connector, system_id="shelf", image="me/shelf:1")

@@ -74,7 +74,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
         record.getMessage().split(" ms=")[0]
         + record.getMessage().partition(" ms=")[2].lstrip("0123456789")
         for record in caplog.records
-        if record.levelno >= logging.INFO
+        if record.levelno >= logging.INFO and record.name != "waitress.queue"
     ]
 
 

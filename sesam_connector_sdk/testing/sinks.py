@@ -1,28 +1,21 @@
-"""Test a connector without a server: what the hub would send, what it would be answered.
+"""Push to a sink without a server: what the hub would send, what it would be answered.
 
-``push`` runs the whole way that a request takes, from the WSGI door to the author's ``write``;
-``settings_table`` is what a README says of the settings.
+``push`` runs the whole way that a request takes, from the WSGI door to the author's ``write``.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 import falcon.testing
 import msgspec
 
-from .reading import FILE_SUFFIX
-from .settings import ServerSettings, Setting, Settings
-from .sink import Sink
-from .web import wsgi_app
-
-__all__ = ["Answer", "opened", "push", "settings_table"]
-
-_SinkT = TypeVar("_SinkT", bound=Sink[Any])
+from sesam_connector_sdk.settings import ServerSettings
+from sesam_connector_sdk.sink import Sink
+from sesam_connector_sdk.web import wsgi_app
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -87,39 +80,3 @@ def push(
         headers={name.lower(): text for name, text in result.headers.items()},
         document=msgspec.json.decode(result.content),
     )
-
-
-@contextlib.contextmanager
-def opened(sink: _SinkT) -> Iterator[_SinkT]:
-    """Open a sink for the length of a ``with`` block, and close it whatever happens.
-
-    Args:
-        sink: A sink that is not open.
-    """
-    sink.open()
-    try:
-        yield sink
-    finally:
-        sink.close()
-
-
-def settings_table(*classes: type[Settings]) -> str:
-    """A Markdown table of every variable of some settings, for a README that a test keeps true.
-
-    Args:
-        classes: Settings classes, in the order of the table.
-    """
-    lines = ["| variable | default | value | what it does |", "| --- | --- | --- | --- |"]
-    lines += [_settings_row(each) for kind in classes for each in kind.describe()]
-    return "\n".join(lines) + "\n"
-
-
-def _settings_row(setting: Setting) -> str:
-    default = f"`{setting.default}`" if setting.default else "not set"
-    if setting.default is None:
-        default = "required"
-    value = setting.kind
-    if setting.secret:
-        value += f"; `{setting.variable}{FILE_SUFFIX}` names a file with it"
-    cells = (f"`{setting.variable}`", default, value, setting.description)
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

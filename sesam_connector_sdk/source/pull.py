@@ -1,0 +1,168 @@
+"""Runs an author's ``read``: what comes out is whole, in order, and cut only where it may be.
+
+Imports ``arraywriter``, ``errors``, ``request``, ``protocol``, ``transit`` and this room only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sesam_connector_sdk.arraywriter import closing
+from sesam_connector_sdk.errors import (
+    EntityProblem,
+    InconsistentSource,
+    InvalidParameter,
+    NothingToRead,
+    TargetUnavailable,
+    UnknownSubset,
+    printable,
+)
+from sesam_connector_sdk.protocol import PullParameters
+from sesam_connector_sdk.request import PullRequest
+from sesam_connector_sdk.transit import EntityEncoder
+
+from .base import Source
+
+_Entity = Mapping[str, Any]
+
+
+def asked(source: Source[Any], pull: PullParameters, **circumstances: Any) -> PullRequest:
+    """The request that ``read`` is given.
+
+    Args:
+        source: The source that is asked.
+        pull: The protocol's parameters.
+        circumstances: The arguments of a ``Request``.
+
+    Raises:
+        InvalidParameter: There is a ``since`` that the source does not read.
+        UnknownSubset: There is a subset, and the source has none.
+    """
+    if pull.subset is not None and not source.has_subsets:
+        raise UnknownSubset("This source has no subsets. Leave subset out of the pipe's source.")
+    return PullRequest(
+        **circumstances, since=_since(source, pull.since), limit=pull.limit, subset=pull.subset
+    )
+
+
+def _since(source: Source[Any], text: str | None) -> Any:
+    if text is None:
+        return None
+    if source.since is None:
+        raise InvalidParameter(
+            "This source knows no since: it can only be read as a whole."
+            " Set supports_since to false in the pipe's source."
+        )
+    try:
+        return source.since.decode(text)
+    except ValueError as error:
+        raise InvalidParameter(
+            f"Query parameter since is {printable(text, 60)!r}; send {error}."
+        ) from None
+
+
+class Pull:
+    """One answer of a source.
+
+    Args:
+        source: The source, opened.
+        request: What is asked of it.
+
+    Attributes:
+        count: How many entities have been made.
+    """
+
+    def __init__(self, source: Source[Any], request: PullRequest) -> None:
+        self._source = source
+        self._request = request
+        self.count = 0
+
+    def headers(self) -> dict[str, str]:
+        """The answer's headers that tell of the dataset.
+
+        Raises:
+            ConnectorError: As ``Source.dataset`` raises it.
+        """
+        with self._failures():
+            dataset = self._source.dataset(self._request)
+        return dataset.headers(self._source.since) if dataset else {}
+
+    def items(self) -> Iterator[bytes]:
+        """The entities as JSON, each once ``read`` has yielded it.
+
+        Raises:
+            ConnectorError: The answer cannot be made, or not be finished.
+            Exception: The author's code has a bug.
+        """
+        encode = EntityEncoder(text=self._source.text_policy).encode
+        with self._failures(), closing(self._source.read(self._request)) as entities:
+            for entity in self._cut(entities) if self._source.since else entities:
+                yield encode(entity, self.count)
+                self.count += 1
+        if not (self.count or self._request.since is not None or self._source.may_be_empty):
+            raise NothingToRead(
+                "A full read found no entities, and the hub would delete all that it has."
+                " If that is normal, set may_be_empty in the source's class."
+            )
+
+    def _cut(self, entities: Iterable[_Entity]) -> Iterator[_Entity]:
+        """The entities with ``_updated`` as the hub reads it, up to the limit."""
+        encode = self._source.since.encode  # type: ignore[union-attr]  # it has one
+        in_order = self._source.is_chronological
+        # Of a source without an order, the hub could not ask for the rest.
+        limit = self._request.limit if in_order else None
+        last: Any = None
+        for entity in entities:
+            updated = _updated(entity, self.count)
+            try:
+                text = encode(updated)
+                if in_order and last is not None and not last <= updated:
+                    raise _inconsistent(
+                        entity, self.count, "is before that of the entity before it"
+                    )
+            except ValueError as error:
+                raise _inconsistent(entity, self.count, f"is not {error}") from None
+            if limit is not None:
+                if self._request.since is not None and updated <= self._request.since:
+                    continue  # it was on the page before
+                if self.count >= limit and updated != last:
+                    return
+            last = updated
+            yield entity if text is updated else {**entity, "_updated": text}
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Give what the author's code raises the class that says its status."""
+        try:
+            yield
+        except self._source.retryable as error:
+            raise TargetUnavailable(
+                f"The source's data is not available ({type(error).__name__})."
+            ) from error
+        except SystemExit as error:
+            # It would end the server's thread and leave the hub without an answer.
+            raise RuntimeError("read called sys.exit; raise an error instead") from error
+
+
+def _updated(entity: _Entity, position: int) -> Any:
+    if not isinstance(entity, Mapping):
+        raise InconsistentSource(
+            f"Item {position} of the answer is a {type(entity).__name__} and no mapping."
+        )
+    updated = entity.get("_updated")
+    if updated is None:
+        raise _inconsistent(entity, position, "is missing")
+    return updated
+
+
+def _inconsistent(entity: _Entity, position: int, fault: str) -> InconsistentSource:
+    identity = entity.get("_id")
+    problem = EntityProblem(
+        identity if isinstance(identity, str) else None, position, f"_updated {fault}"
+    )
+    return InconsistentSource(
+        f"Item {position} of the answer is not as the source's class says: _updated {fault}.",
+        entities=[problem],
+    )
