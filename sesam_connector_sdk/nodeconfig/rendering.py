@@ -121,8 +121,8 @@ def pipe(
         connector: The class.
         pipe_id: The pipe's ``_id``.
         system_id: The ``_id`` of the connector's system.
-        dataset: The dataset that it reads: what a sink delivers, or a transform is applied to. Of a
-            source, the one that it fills.
+        dataset: The dataset that it reads: what a sink delivers, or a transform is applied to. A
+            source's pipe reads none.
 
     Raises:
         TypeError: The class is no kind of connector that there is a pipe for.
@@ -131,13 +131,9 @@ def pipe(
         if issubclass(connector, kind):
             address = {"system": system_id, "url": connector.route or "/"}
             source = {"type": "dataset", "dataset": dataset}
-            return {
-                "_id": pipe_id,
-                "type": "pipe",
-                "source": source,
-                **parts(connector, address),
-                "pump": pump(pipe_id),
-            }
+            own = parts(connector, address)
+            own["pump"] = pump(pipe_id) | own.pop("pump", {})
+            return {"_id": pipe_id, "type": "pipe", "source": source} | own
     raise TypeError(f"{connector.__name__} is no sink, source or transform")
 
 
@@ -156,18 +152,10 @@ def _transform_parts(transform: type[Transform[Any]], address: dict[str, str]) -
     }
 
 
-def _source_parts(
-    source: type[Source[Any]], _pipe_id: str, system_id: str, dataset: str
-) -> dict[str, Any]:
+def _source_parts(source: type[Source[Any]], address: dict[str, str]) -> dict[str, Any]:
     return {
-        "source": {
-            "type": "json",
-            "system": system_id,
-            "url": source.route or "/",
-            **source.capabilities(),
-        },
-        "sink": {"type": "dataset", "dataset": dataset},
-        "pump": {"schedule_interval": 60} | (_RESCAN if source.since else {}),
+        "source": {"type": "json", **address, **source.capabilities()},
+        "pump": _RESCAN if source.since else {},
     }
 
 

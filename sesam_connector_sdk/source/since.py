@@ -66,7 +66,7 @@ class Part(Since[ValueT]):
 
 
 class TimestampSince(Part[datetime]):
-    """A moment: the source's values are ``datetime``s with a time zone.
+    """A moment: each value is a ``datetime`` with a time zone.
 
     The hub gets them in UTC and with six digits of a second, ``~t2018-04-27T15:46:40.000000Z``:
     in the form that ``partial_rescan_delta`` needs, and all of one width, so that they sort.

@@ -144,11 +144,10 @@ def test_a_pipe_says_what_a_source_can() -> None:
         "_id": "p",
         "type": "pipe",
         "source": {"type": "json", "system": "s", "url": "/", **Table.capabilities()},
-        "sink": {"type": "dataset", "dataset": "rows"},
-        "pump": {"schedule_interval": 60, "rescan_cron_expression": "0 3 * * ?"},
+        "pump": {**rendering.pump("p"), "rescan_cron_expression": "0 3 * * ?"},
     }
     whole = rendering.pipe(Whole, pipe_id="p", system_id="s", dataset="rows")
-    assert whole["pump"] == {"schedule_interval": 60}
+    assert whole["pump"] == rendering.pump("p")
     assert not whole["source"]["supports_since"]
 
 
