@@ -235,6 +235,9 @@ class ServerSettings(Settings):
     auth_password: Secret = Secret("")
     """Password that goes with it."""
 
+    metrics_open: bool = False
+    """Answer /metrics without credentials, too."""
+
     check_interval: Seconds = 10.0
     """Seconds that the answer of a connector's check holds, before /readyz asks it again."""
 

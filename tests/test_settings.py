@@ -352,6 +352,7 @@ def test_the_server_settings_have_the_documented_defaults() -> None:
         "authentication": "none",
         "auth_username": "",
         "auth_password": Secret(""),
+        "metrics_open": False,
         "check_interval": 10.0,
         "check_timeout": 5.0,
     }

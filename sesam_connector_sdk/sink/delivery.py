@@ -6,7 +6,7 @@ Imports ``errors`` and this room only.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sesam_connector_sdk.errors import TargetUnavailable
@@ -15,27 +15,36 @@ from .base import Sink
 from .batch import Batch, Receipt
 from .sweep import Part
 
+Around = Callable[[], contextlib.AbstractContextManager[None]]
 
-def deliver(sink: Sink[Any], batch: Batch, part: Part | None = None) -> Receipt:
+
+def deliver(
+    sink: Sink[Any],
+    batch: Batch,
+    part: Part | None = None,
+    *,
+    around: Around = contextlib.nullcontext,
+) -> Receipt:
     """Validate the batch, have the sink write it, and close its account.
 
     Args:
         sink: An opened sink.
         batch: A batch nobody has iterated yet.
         part: The request's part in full syncs, if the sink sweeps.
+        around: What is held while the author's code runs.
 
     Raises:
         ConnectorError: The request was not accepted; the class says why.
         Exception: The author's code has a bug.
     """
     batch.validate()
-    with _typed_errors(sink):
+    with around(), _typed_errors(sink):
         if part is not None:
             part.begin(batch)
         sink.write(batch)
     receipt = batch.settle()
     if part is not None:
-        with _typed_errors(sink):
+        with around(), _typed_errors(sink):
             part.end()
     return receipt
 

@@ -1,4 +1,4 @@
-"""The middleware round every request: times it, refuses it while draining, logs one line for it.
+"""The middleware round every request: times, counts, logs it, and refuses it while draining.
 
 Knows Falcon; imports ``errors``, ``protocol`` and this room only.
 """
@@ -16,32 +16,59 @@ from sesam_connector_sdk.errors import Bug, ShuttingDown, Throttled, printable
 from sesam_connector_sdk.protocol import TraceParent
 
 from . import events
-from .endpoint import parameters
+from .endpoint import Endpoint, parameters
 from .health import PROBED_ROUTES
+from .metrics import METRICS_ROUTE, Metrics
 
 _LONGEST_ID = 100
 
 
-class AccessLog:
-    """Times every request, refuses it while draining, and logs one line for it."""
+OWN_ROUTES = PROBED_ROUTES | {METRICS_ROUTE}
+"""Paths that no connector has. Their requests are not counted, and go on while it drains."""
 
-    def __init__(self, draining: Callable[[], bool]) -> None:
+
+class AccessLog:
+    """Times every request, counts it, logs one line for it, and refuses it while draining.
+
+    Args:
+        draining: Whether no request is taken any more.
+        metrics: Where to count.
+    """
+
+    def __init__(self, draining: Callable[[], bool], metrics: Metrics) -> None:
         self._draining = draining
+        self._metrics = metrics
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         """Before routing."""
         req.context.started = time.monotonic()
+        req.context.metrics = self._metrics
         req.context.trace = TraceParent.parse(req.get_header("traceparent") or "")
         # The process lives while it drains: a liveness probe must not end it early.
-        if req.path not in PROBED_ROUTES and self._draining():
+        if req.path not in OWN_ROUTES and self._draining():
             raise ShuttingDown(retry_after=5)
+
+    def process_resource(
+        self, req: falcon.Request, _resp: falcon.Response, resource: Any, _fields: dict[str, str]
+    ) -> None:
+        """After routing, if there is such a path."""
+        responder = getattr(resource, f"on_{req.method.lower()}", None)
+        if isinstance(responder, Endpoint):
+            self._metrics.begin(req, responder)
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, _resource: object, *_succeeded: bool
     ) -> None:
         """After the answer is made, also after an error; one that is sent by and by logs itself."""
         if resp.stream is None:
-            log_request(req, resp.status_code)
+            ended(req, resp.status_code)
+
+
+def ended(req: falcon.Request, status: int) -> None:
+    """Log a request that has been answered, and count it if it is not one for the SDK itself."""
+    log_request(req, status)
+    if req.path not in OWN_ROUTES:
+        req.context.metrics.end(req, status)
 
 
 def log_request(req: falcon.Request, status: int) -> None:
@@ -55,7 +82,7 @@ def log_request(req: falcon.Request, status: int) -> None:
     problem: dict[str, Any] = getattr(req.context, "problem", {})
     broken_off = problem.get("ended") == events.BROKEN_OFF
     level = logging.INFO
-    if req.path in PROBED_ROUTES:
+    if req.path in OWN_ROUTES and not problem:
         level = logging.DEBUG  # a state of readiness is logged once, by ``readiness``
     elif status >= Bug.status or status == Throttled.status or broken_off:
         level = logging.WARNING  # what the hub will have to send, or to ask for, again

@@ -19,9 +19,10 @@ from sesam_connector_sdk.source import Source
 from sesam_connector_sdk.transform import Transform
 
 from . import auth, problems
-from .access import AccessLog
+from .access import OWN_ROUTES, AccessLog
 from .endpoint import Endpoint
 from .health import HEALTH_ROUTE, PROBED_ROUTES, READY_ROUTE, Health, Ready
+from .metrics import METRICS_ROUTE, Metrics, MetricsPage
 from .readiness import Probe
 from .sinks import SinkEndpoint
 from .sources import SourceEndpoint
@@ -60,9 +61,11 @@ def wsgi_app(
     chosen = settings or ServerSettings()
     scheme = auth.scheme(chosen)
     app = auth.App() if scheme else falcon.App()
-    app.add_middleware(AccessLog(draining))
+    metrics = Metrics()
+    app.add_middleware(AccessLog(draining, metrics))
     if scheme:
-        app.add_middleware(auth.Door(scheme, PROBED_ROUTES))
+        open_routes = OWN_ROUTES if chosen.metrics_open else PROBED_ROUTES
+        app.add_middleware(auth.Door(scheme, open_routes))
     app.req_options.keep_blank_qs_values = True
     app.resp_options.xml_error_serialization = False
     app.add_error_handler(Exception, problems.reraise if reraise_bugs else problems.on_bug)
@@ -71,6 +74,7 @@ def wsgi_app(
     app.add_route(HEALTH_ROUTE, Health())
     timing = chosen.check_interval, chosen.check_timeout
     app.add_route(READY_ROUTE, Ready([Probe(each, *timing) for each in connectors], draining))
+    app.add_route(METRICS_ROUTE, MetricsPage(metrics))
     for route, resource in _resources(connectors, chosen):
         app.add_route(route, resource)
     return app
@@ -89,7 +93,7 @@ def _resources(
         resource = resources.setdefault(connector.route or _ANY_PATH, SimpleNamespace())
         responder = f"on_{endpoint.method.lower()}"
         # Of two, the router would silently take the last one.
-        if connector.route in PROBED_ROUTES or hasattr(resource, responder):
+        if connector.route in OWN_ROUTES or hasattr(resource, responder):
             raise ValueError(f"{name}.route is taken: {connector.route}")
         setattr(resource, responder, endpoint)
     yield from resources.items()
@@ -98,5 +102,7 @@ def _resources(
 def _endpoint(connector: Connector[Any], settings: ServerSettings) -> Endpoint:
     for kind, make in _KINDS.items():
         if isinstance(connector, kind):
-            return make(connector, settings)
+            endpoint = make(connector, settings)
+            endpoint.who = (type(connector).__name__, kind.__name__.lower())
+            return endpoint
     raise TypeError(f"{type(connector).__name__} is no sink, source or transform")

@@ -30,6 +30,12 @@ class Endpoint(ABC):
     method: ClassVar[str]
     """The HTTP method that it answers."""
 
+    outcome: ClassVar[str] = "sent"
+    """What metrics say of the entities of a request that went well."""
+
+    who = ("", "")
+    """Its connector's class and kind, as metrics name them."""
+
     def __init__(self, connector: Connector[Any], settings: ServerSettings) -> None:
         self._places = threading.BoundedSemaphore(connector.concurrency or settings.threads)
         self._timeout = settings.request_timeout

@@ -114,6 +114,7 @@ def _answer(
         problem["error_id"] = error_id
     resp.data = msgspec.json.encode(problem)
     req.context.problem = _summary(error, error_id)
+    req.context.error = error
 
 
 def _summary(error: ConnectorError, error_id: str) -> dict[str, Any]:

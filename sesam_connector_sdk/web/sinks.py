@@ -19,6 +19,7 @@ from sesam_connector_sdk.sink import Batch, Sink, deliver, part_in_full_sync
 
 from .bodies import body, require_json
 from .endpoint import Endpoint, parameters
+from .metrics import at_target
 
 
 class SinkEndpoint(Endpoint):
@@ -48,7 +49,9 @@ class SinkEndpoint(Endpoint):
             require_json(req)
             with body(req, self._longest) as stream, self.place(request):
                 batch = Batch(stream, request, self._limits)
-                receipt = deliver(self._sink, batch, part)
+                req.context.batch = batch
+                receipt = deliver(self._sink, batch, part, around=lambda: at_target(req))
+        req.context.receipt = receipt
         req.context.entities = len(batch)
         resp.data = msgspec.json.encode(receipt)
         resp.content_type = falcon.MEDIA_JSON

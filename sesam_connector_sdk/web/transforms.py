@@ -29,6 +29,7 @@ class TransformEndpoint(Endpoint):
     """
 
     method = "POST"
+    outcome = "transformed"
 
     def __init__(self, transform: Transform[Any], settings: ServerSettings) -> None:
         super().__init__(transform, settings)
@@ -45,6 +46,7 @@ class TransformEndpoint(Endpoint):
             stream = held.enter_context(body(req, self._longest))
             held.enter_context(self.place(request))
             entities = Body(stream, limits=self._limits)
+            req.context.batch = entities
             entities.validate()
             req.context.entities = len(entities)
             items = transformed(self._transform, entities, request)

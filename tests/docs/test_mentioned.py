@@ -12,6 +12,7 @@ from azure_service_bus_sink import ServiceBusSettings
 import sesam_connector_sdk
 from sesam_connector_sdk import ConnectorError, ServerSettings, errors, testing
 from sesam_connector_sdk.cli import main
+from sesam_connector_sdk.web.metrics import Metrics
 from tests.docs import pages
 
 SETTINGS = [*ServerSettings.describe(), *ServiceBusSettings.describe()]
@@ -84,6 +85,18 @@ def test_every_name_of_the_testing_module_is_in_the_api() -> None:
     assert [
         name for name in testing.__all__ if not re.search(DIRECTIVE.format(name), API, re.M)
     ] == []
+
+
+def test_every_metric_is_in_the_reference() -> None:
+    """Whoever sees a metric finds it, its type and its labels on the page; none is left over."""
+    shown = re.findall(r"^# TYPE (sesam_connector_\w+) (\w+)$", Metrics().page().decode(), re.M)
+    rows = re.findall(
+        r"^\| `(sesam_connector_\w+)` \| (\w+) \|",
+        pages.text("docs/reference/health-and-metrics.md"),
+        re.M,
+    )
+
+    assert sorted(shown) == sorted(rows)
 
 
 @pytest.mark.parametrize("target", TARGETS)

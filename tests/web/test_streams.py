@@ -18,6 +18,7 @@ from sesam_connector_sdk.arraywriter import PIECE_BYTES
 from sesam_connector_sdk.errors import Bug, ConnectorError, TargetUnavailable
 from sesam_connector_sdk.web import problems, streams
 from sesam_connector_sdk.web.access import AccessLog
+from sesam_connector_sdk.web.metrics import Metrics
 from tests.notes import PATIENCE_SECONDS
 from tests.wire import Client, eventually
 
@@ -48,7 +49,7 @@ class Items:
 
     def app(self) -> Any:
         """The resource with the errors and the log of every connector."""
-        made = falcon.App(middleware=[AccessLog(bool)])
+        made = falcon.App(middleware=[AccessLog(bool, Metrics())])
         made.add_error_handler(Exception, problems.on_bug)
         made.add_error_handler(ConnectorError, problems.on_connector_error)
         made.add_route("/", self)
@@ -320,4 +321,5 @@ def test_an_answer_that_nobody_begins_to_read_lets_go_too() -> None:
 def _request() -> falcon.Request:
     request = falcon.Request(falcon.testing.create_environ())
     request.context.started = 0.0
+    request.context.metrics = Metrics()
     return request
