@@ -184,7 +184,7 @@ class Process:
 
         def address() -> re.Match[str] | None:
             assert self.running.poll() is None, self.output()
-            return re.search(r"listening on ([\d.]+):(\d+)\n", self.output())
+            return re.search(r"listening on ([\d.]+):(\d+)[\"\n]", self.output())
 
         found = eventually(address, "it listens")
         return Client(found[1], int(found[2]))

@@ -1,0 +1,78 @@
+"""Strings that break programs, by the class of mistake that each is made for."""
+
+from __future__ import annotations
+
+NAUGHTY: dict[str, tuple[str, ...]] = {
+    "nothing": ("", " ", "\t", "\u00a0", "\u3000", "\u2003\u2003"),
+    "long": ("x" * 300, "x" * 70_000, "😀" * 20_000, "\n" * 5_000, "/" * 3_000, "a b" * 20_000),
+    "control": (
+        *map(chr, range(0x20)),
+        "\x7f",
+        *map(chr, range(0x80, 0xA0)),
+        "\x1b[2J\x1b]0;x\x07",
+    ),
+    "line ends": ("a\nb", "a\rb", "a\r\nb", "a\u2028b", "a\u2029b", "a\x85b", "a\x0bb\x0cc"),
+    "forged lines": (
+        "x\nERROR sesam_connector_sdk.request: POST / 500 ms=1",
+        'x"} \n{"level": "ERROR", "message": "forged"}',
+        "x 200 entities=1 ms=1\u2028INFO forged",
+        '" status=200 code="',
+        "X\r\nSet-Cookie: a=b",
+    ),
+    "null": ("\0", "a\0b", "%00", "\\0", "\\u0000"),
+    "direction": ("\u202eabc\u202c", "\u2066abc\u2069", "\u200fאב\u200e", "مرحبا", "שלום abc 123"),
+    "no width": ("\u200b", "a\u200db", "\ufeff", "\u2060", "\u00ad", "\u180e", "\ufe0f"),
+    "byte order mark": ("\ufeffabc", "abc\ufeff", "\ufffeabc", "ï»¿abc"),
+    "emoji": ("😀", "👨\u200d👩\u200d👧", "🇳🇴", "👍🏽", "❤\ufe0f", "1\ufe0f\u20e3"),
+    "combining": ("e\u0301", "é", "z\u0335" * 200, "a" + "\u0300" * 300, "\u1112\u1161\u11ab"),
+    "scripts": ("Ærlig talt, blåbær", "漢字かな交じり", "Ω≈ç√∫µ", "İıſẞß", "\U00010348", "ﷺ"),
+    "surrogates": ("\ud800", "\udfff", "a\udc00\ud800b", "\ud83d", "\udcff"),
+    "private and unassigned": ("\ue000", "\U000f0000", "\U0010ffff", "\ufdd0", "\U000e0001"),
+    "numbers": (
+        *("0", "-0", "00", "1", "-1", "1.0", "1e3", "1E400", "-1e-400", "0x10", "0b1", "1_000"),
+        *("NaN", "Infinity", "-Infinity", "1,5", "٣", "²", "½", "9" * 400, "1/0", "2147483648"),
+        *("9223372036854775808", "0.1e1", "+1", ".5", "5."),
+    ),
+    "reserved words": (
+        *("null", "NULL", "None", "nil", "undefined", "true", "false", "True", "constructor"),
+        *("__proto__", "__class__", "hasOwnProperty", "_id", "_deleted", "_updated", "toString"),
+        *("CON", "NUL", "COM1", "id", "self", "~:a", "~t2020-01-01T00:00:00Z", "~f1", "~"),
+    ),
+    "sql": (
+        "' OR 1=1 --",
+        '"; DROP TABLE users; --',
+        "1; SELECT pg_sleep(10)",
+        "admin'/*",
+        "%' --",
+    ),
+    "html": ("<script>alert(1)</script>", "<img src=x onerror=y>", "&lt;&amp;&#0;", "]]>", "<!--"),
+    "templates": ("{{7*7}}", "${7*7}", "#{7*7}", "<%= 7 %>", "{0.__class__}", "{}", "{", "$ENV(x)"),
+    "format strings": ("%s%s%s%n", "%d", "%(name)s", "%", "%%", "{0}", "%5$x", "%1000000000d"),
+    "shell": (
+        "$(id)",
+        "`id`",
+        "; ls",
+        "| cat /etc/passwd",
+        "&& id",
+        "$HOME",
+        "() { :; }; x",
+        "-rf",
+    ),
+    "paths": (
+        *(
+            "../../etc/passwd",
+            "..\\..\\x",
+            "/etc/passwd",
+            "....//",
+            "%2e%2e%2f",
+            "%252e",
+            ".",
+            "..",
+        ),
+        *("C:\\x", "\\\\host\\x", "file:///etc/passwd", "a//b", "/.", "~root"),
+    ),
+    "lookups": ("${jndi:ldap://x/a}", "http://127.0.0.1:1/", "//x", "data:text/html,x", "?a=b#c&d"),
+    "json": ('"', "\\", '\\"', '{"a":1}', "[", "]", '","x":"', "\\ud800", "\\n", "'", "[1,2"),
+    "escapes": ("%", "%zz", "%c0%af", "%ff", "%0d%0aX: y", "\\x00", "&#10;", "=?utf-8?q?a?=", "+"),
+    "dates": ("2020-02-30", "0000-00-00", "9999-12-31T23:59:60Z", "1970-01-01T00:00:00+99:99"),
+}
