@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
+import warnings
 from pathlib import Path
 
 from sesam_connector_sdk import (
@@ -78,13 +80,21 @@ class ObedientSink(NotesSink):
             order = str(entity.data.get("do", "take"))
             if order == "stop":
                 break
+            if order == "thread":
+                threading.Thread(target=_fail, name="target").start()
+            elif order == "warning":
+                warnings.warn("the target's library is old", stacklevel=1)
             if order in ("reject", "fail", "skip"):
                 getattr(batch, order)(entity, f"it says {order}")
-            elif order == "take":
+            elif order in ("take", "thread", "warning"):
                 self.note(entity)
             else:
                 raise _ERRORS[order]
         self.file.flush()
+
+
+def _fail() -> None:
+    raise ValueError("CANARY-exception")
 
 
 _ERRORS: dict[str, Exception] = {

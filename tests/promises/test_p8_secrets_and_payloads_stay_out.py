@@ -1,8 +1,12 @@
-"""A secret that is put wherever a secret can be comes back nowhere: in no answer, in no log line.
+"""P8: a secret, or a payload, that is put wherever one can be comes back nowhere.
 
-Real processes at LOG_LEVEL=DEBUG. Not put: where text is shown on purpose, to mend it by, which is
-the path, an ``_id``, the media type of a body, the value of a flag of the protocol, and the names
-that the pipe and the hub give to a request.
+In no answer and in no log line, of text or of JSON. Real processes at LOG_LEVEL=DEBUG, so with all
+that the libraries have to say; ``tests/test_settings.py`` holds the promise for ``repr``. Not put:
+where text is shown on purpose, to mend it by, which is the path, an ``_id``, the media type of a
+body, the value of a flag of the protocol, and the names that pipe and hub give to a request.
+
+Breaks that were tried: a bug's line with the exception's text; Python's own hook for
+threads; a refusal of credentials that quotes them; the query in the log.
 """
 
 from __future__ import annotations
@@ -85,7 +89,29 @@ VALUES = (
     f"CANARY{CANARY}",
     f'"{CANARY}",CANARY:1',
 )
-ORDERS = ("reject", "fail", "skip", "stop", "ValueError", "Throttled", "Rejected", "OutcomeUnknown")
+ORDERS = (
+    *(
+        "reject",
+        "fail",
+        "skip",
+        "stop",
+        "Throttled",
+        "Rejected",
+        "OutcomeUnknown",
+        "TargetRefusedUs",
+    ),
+    *("ValueError", "TargetAwayError", "thread", "warning"),  # whose texts hold the secret
+)
+FORMATS = ("text", "json")
+
+
+LOGINS = (
+    f"Authorization: Basic {FORMS[1]}",
+    f"Authorization: Basic {FORMS[2]}",
+    f'Authorization: Digest username="hub", nonce="{CANARY}", response="{CANARY}", uri="/"',
+    f'Authorization: Digest username="{CANARY}", uri="/?{CANARY}", qop=auth, algorithm={CANARY}',
+    f"Authorization: {CANARY} {CANARY}",
+)
 
 
 def bodies() -> Iterator[bytes]:
@@ -110,7 +136,18 @@ def requests(path: str) -> Iterator[bytes]:
     """Everything that somebody might send, each with the secret in its query string at least."""
     body = f'[{{"_id":"1","x":"{CANARY}"}}]'.encode()
     for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "POST"):
-        for where in (path, "/", "/healthz", "//x", "/%00", "/%0a", "/../x", "/%ff"):
+        for where in (
+            path,
+            "/",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+            "//x",
+            "/%00",
+            "/%0a",
+            "/../x",
+            "/%ff",
+        ):
             yield whole(f"{method} {where}{QUERY} HTTP/1.1", body)
     for header in HEADERS:
         yield whole(f"POST {path}{QUERY} HTTP/1.1", body, header)
@@ -186,24 +223,48 @@ def test_the_secret_is_found_if_it_is_there() -> None:
             assert_silent([f"INFO x: it is {form}, yes\n"])
 
 
-def test_a_sink_tells_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_a_sink_tells_nobody(log_format: str, tmp_path: Path) -> None:
     """Over hundreds of requests of all kinds: taken, refused by each layer, failed by a bug.
 
-    Seen to fail when waitress's words are passed on, when the query is logged, and when the text of
-    an exception is.
+    Seen to fail when waitress's words are passed on, when the query is logged, when the text of an
+    exception is, and, for the target's own threads, with Python's hook for them.
     """
-    env = {"LOG_LEVEL": "DEBUG", "NOTES_TOKEN": CANARY, "MAX_ENTITY_BYTES": "100000"}
+    (tmp_path / "token").write_text(CANARY)
+    env = {"LOG_LEVEL": "DEBUG", "LOG_FORMAT": log_format, "MAX_ENTITY_BYTES": "100000"}
+    env["NOTES_TOKEN_FILE"] = str(tmp_path / "token")
     limits = {"MAX_BODY_BYTES": "300000", "MAX_BUFFERED_BYTES": "900000"}
     with process(tmp_path / "process", ["ObedientSink"], **env, **limits) as connector:
         answers = sent(connector.listening(), requests("/"))
         assert connector.end(signal.SIGTERM) == 0
 
-    expected = {"200", "400", "405", "413", "415", "422", "429", "431", "500", "504"}
+    expected = {"200", "400", "405", "413", "415", "422", "429", "431", "500", "502", "503", "504"}
     assert statuses(answers) >= expected
     assert_silent(answer.decode("latin-1") for answer in answers)
     assert_silent([connector.output()])
     assert len(connector.output().splitlines()) > 100
+    assert "the thread target ended (ValueError)" in connector.output()
     assert "Traceback" not in connector.output()
+
+
+@pytest.mark.parametrize("scheme", ["basic", "digest"])
+def test_credentials_are_told_nobody(scheme: str, tmp_path: Path) -> None:
+    """The password is the secret, and so is what those without it try.
+
+    Seen to fail when the reason of a refusal quotes the header.
+    """
+    env = {"LOG_LEVEL": "DEBUG", "LOG_FORMAT": "json", "AUTHENTICATION": scheme}
+    door = {"AUTH_USERNAME": "hub", "AUTH_PASSWORD": CANARY}
+    with process(tmp_path / "process", ["ObedientSink"], **env, **door) as connector:
+        client = connector.listening()
+        asked = [*requests("/"), *(whole("POST / HTTP/1.1", b"[]", each) for each in LOGINS)]
+        answers = sent(client, asked)
+        assert connector.end(signal.SIGTERM) == 0
+
+    accepted = {"200"} if scheme == "basic" else set()
+    assert statuses(answers[-len(LOGINS) :]) == {"401", *accepted}
+    assert_silent(answer.decode("latin-1") for answer in answers)
+    assert_silent([connector.output()])
 
 
 CONNECTION = (
@@ -245,11 +306,15 @@ def service_bus(folder: Path, variables: Mapping[str, str], paths: Iterable[str]
     return [*(answer.decode("latin-1") for answer in answers), connector.output()]
 
 
-def test_the_service_bus_sink_tells_nobody(emulator: Emulator, tmp_path: Path) -> None:
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_the_service_bus_sink_tells_nobody(
+    log_format: str, emulator: Emulator, tmp_path: Path
+) -> None:
     """Its key is the secret, and what Service Bus says when it fails holds it, too."""
     for at, fault in enumerate(FAULTS):
         emulator.inject(f"fault-{at}", fault)
     variables = {
+        "LOG_FORMAT": log_format,
         "SERVICE_NAMESPACE": emulator.address,
         "SERVICE_SAS_TOKEN_NAME": "all",
         "SERVICE_SAS_TOKEN_VALUE": CANARY,
@@ -301,6 +366,9 @@ BAD_SETTINGS: list[tuple[list[str], dict[str, str]]] = [
     ),
     (["NotesSink"], {"NOTES_FILE": "", "NOTES_TOKEN": CANARY}),
     (["UnopenableSink"], {"NOTES_TOKEN": CANARY}),
+    (["NotesSink"], {"NOTES_TOKEN": CANARY, "NOTES_TOKEN_FILE": CANARY}),
+    (["NotesSink"], {"NOTES_TOKEN_FILE": CANARY}),
+    (["NotesSink"], {"NOTES_TOKEN_FILE": f"/{CANARY}", "LOG_FORMAT": CANARY}),
     (["-m", "azure_service_bus_sink"], {"CONNECTION_STRING": CANARY}),
     (
         ["-m", "azure_service_bus_sink"],
