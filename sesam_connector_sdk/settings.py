@@ -222,8 +222,13 @@ class ServerSettings(Settings):
     """Seconds that a client may take to send a request, or take nothing of its answer, before its
     connection is closed."""
 
+    shutdown_delay: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
+    """Seconds after SIGTERM in which /readyz says 503 and requests are still taken. For replicas
+    behind a balancer: as long as it may take to notice. A second signal ends it."""
+
     drain_timeout: Seconds = 25.0
-    """Seconds that requests get to finish after SIGTERM, before the process ends anyway."""
+    """Seconds that requests get to finish after SIGTERM and SHUTDOWN_DELAY, before the process ends
+    anyway."""
 
     authentication: Literal["none", "basic", "digest"] = "none"
     """How a request proves who sends it. ``none`` takes every request: keep the port inside the

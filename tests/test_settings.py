@@ -348,6 +348,7 @@ def test_the_server_settings_have_the_documented_defaults() -> None:
         "connections": 200,
         "request_timeout": 300.0,
         "client_timeout": 60.0,
+        "shutdown_delay": 0.0,
         "drain_timeout": 25.0,
         "authentication": "none",
         "auth_username": "",
@@ -372,6 +373,7 @@ def test_the_server_settings_have_the_documented_defaults() -> None:
         ("REQUEST_TIMEOUT", "0"),
         ("REQUEST_TIMEOUT", "inf"),
         ("REQUEST_TIMEOUT", "nan"),
+        ("SHUTDOWN_DELAY", "-1"),
         ("DRAIN_TIMEOUT", "1e300"),
     ],
 )

@@ -75,8 +75,8 @@ def _build(
 
 
 def _run(connectors: list[Connector[Any]], settings: ServerSettings) -> bool:
-    stop = Stop()
-    app = wsgi_app(*connectors, settings=settings, draining=stop.requested)
+    stop = Stop(settings.shutdown_delay)
+    app = wsgi_app(*connectors, settings=settings, stopping=stop.requested, draining=stop.due)
     # From the start: as PID 1 a process has no handler of its own, and open may take its time.
     stop.on_signals()
     try:

@@ -40,7 +40,7 @@ class WaitressServer:
         self, app: Callable[..., Any], settings: ServerSettings, stop: Stop | None = None
     ) -> None:
         self._settings = settings
-        self._stop = stop or Stop()
+        self._stop = stop or Stop(settings.shutdown_delay)
         self._map: dict[int, Any] = {}
         self._server: Any
         adjustments = Adjustments(**_adjustments(settings))
@@ -61,7 +61,7 @@ class WaitressServer:
         return f"{self._server.effective_host}:{self._server.effective_port}"
 
     def stop(self) -> None:
-        """Begin to drain. Safe from any thread and from a signal handler."""
+        """Begin to end. Safe from any thread and from a signal handler."""
         self._stop.request()
 
     def run(self) -> bool:
@@ -70,8 +70,8 @@ class WaitressServer:
         Returns:
             True if every request was answered before the drain's deadline.
         """
-        while not self._stop.requested():
-            self._loop_once(_POLL_SECONDS)
+        while (left := self._stop.left()) > 0:
+            self._loop_once(min(_POLL_SECONDS, left))
         return self._drain()
 
     def _drain(self) -> bool:

@@ -39,6 +39,7 @@ _KINDS: dict[type[Connector[Any]], Callable[[Any, ServerSettings], Endpoint]] = 
 def wsgi_app(
     *connectors: Connector[Any],
     settings: ServerSettings | None = None,
+    stopping: Callable[[], bool] = bool,
     draining: Callable[[], bool] = bool,
     reraise_bugs: bool = False,
 ) -> falcon.App[falcon.Request, falcon.Response]:
@@ -49,6 +50,8 @@ def wsgi_app(
             source may share the route of a sink or a transform.
         settings: Limits, the request's deadline and authentication; the defaults if left out. The
             rest of the server's settings has no effect here.
+        stopping: Asked for each ``/readyz``, from the server's threads. While it says True, the
+            answer is 503; every other request is answered as ever.
         draining: Asked before each request, from the server's threads. While it says True, every
             request is answered 503.
         reraise_bugs: Let an exception that no error class covers through to the caller, as a test
@@ -73,7 +76,8 @@ def wsgi_app(
     app.add_error_handler(ConnectorError, problems.on_connector_error)
     app.add_route(HEALTH_ROUTE, Health())
     timing = chosen.check_interval, chosen.check_timeout
-    app.add_route(READY_ROUTE, Ready([Probe(each, *timing) for each in connectors], draining))
+    probes = [Probe(each, *timing) for each in connectors]
+    app.add_route(READY_ROUTE, Ready(probes, lambda: stopping() or draining()))
     app.add_route(METRICS_ROUTE, MetricsPage(metrics))
     for route, resource in _resources(connectors, chosen):
         app.add_route(route, resource)

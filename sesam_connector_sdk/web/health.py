@@ -31,16 +31,16 @@ class Ready:
 
     Args:
         probes: One for each connector.
-        draining: Whether no request is taken any more.
+        stopping: Whether the process is about to end.
     """
 
-    def __init__(self, probes: Sequence[Probe], draining: Callable[[], bool]) -> None:
+    def __init__(self, probes: Sequence[Probe], stopping: Callable[[], bool]) -> None:
         self._probes = probes
-        self._draining = draining
+        self._stopping = stopping
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 200, or 503 if a check fails or hangs, or while the process drains."""
-        ready = not self._draining() and all(probe.ready() for probe in self._probes)
+        """Answer 200, or 503 if a check fails or hangs, or the process is about to end."""
+        ready = not self._stopping() and all(probe.ready() for probe in self._probes)
         resp.status = falcon.HTTP_200 if ready else falcon.HTTP_503
         resp.data = b'{"status":"ready"}' if ready else b'{"status":"not ready"}'
         resp.content_type = falcon.MEDIA_JSON

@@ -61,6 +61,47 @@ def test_a_request_at_work_is_answered_and_delivered_before_the_end(
     assert found.closed() == 1
 
 
+def test_with_a_shutdown_delay_it_is_not_ready_and_takes_everything(connector: Start) -> None:
+    """Until a second signal: whoever routes by readiness has turned away, and nothing was refused.
+
+    Seen to fail when the listener is closed on the first signal, when requests are answered 503
+    from then on, and when the second signal does not end the delay.
+    """
+    found = connector(SHUTDOWN_DELAY="600")
+    client = found.listening()
+    assert client.send("GET", "/readyz", None).status == 200
+    with client.connect() as connection:
+        connection.sendall(body_of("1"))
+        assert read_reply(connection).status == 200
+        found.process.send_signal(signal.SIGTERM)
+        eventually(lambda: client.send("GET", "/readyz", None).status == 503, "it is not ready")
+
+        connection.sendall(body_of("2"))
+        assert read_reply(connection).status == 200
+        assert client.post([{"_id": "3"}]).document == {"delivered": 1, "skipped": 0}
+        assert client.send("GET", "/healthz", None).status == 200
+        assert found.end(signal.SIGTERM) == 0
+
+    assert ids(found.target) == ["1", "2", "3"]
+    assert found.closed() == 1
+
+
+def test_a_shutdown_delay_ends_by_itself_and_then_the_drain_begins(connector: Start) -> None:
+    """One signal is enough; a request at work when the delay ends is answered."""
+    found = connector("GatedSink", SHUTDOWN_DELAY="1.5")
+    client = found.listening()
+    with client.connect() as connection:
+        connection.sendall(body_of("1"))
+        found.begun()
+        found.process.send_signal(signal.SIGTERM)
+        eventually(lambda: refused(client), "new connections are refused")
+        found.open_gate()
+
+        assert read_reply(connection).status == 200
+    assert found.end() == 0
+    assert ids(found.target) == ["1"]
+
+
 def test_a_request_that_outlasts_the_drain_ends_the_process_with_1(connector: Start) -> None:
     """It is not answered, so the hub sends it again; the log says so."""
     found = connector("GatedSink", DRAIN_TIMEOUT="0.3")

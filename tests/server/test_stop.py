@@ -46,6 +46,33 @@ def test_it_wakes_once() -> None:
     assert woken == [1]
 
 
+def test_with_a_delay_it_is_due_later_or_for_who_asks_twice_at_once() -> None:
+    """The server is woken both times: its end comes sooner than it knew."""
+    woken: list[int] = []
+    stop = Stop(delay=600.0)
+    stop.wake(lambda: woken.append(1))
+    assert (stop.requested(), stop.due()) == (False, False)
+
+    stop.request()
+    assert (stop.requested(), stop.due()) == (True, False)
+    assert 0 < stop.left() <= 600
+
+    stop.request()
+    stop.request()
+    assert (stop.requested(), stop.due()) == (True, True)
+    assert woken == [1, 1]
+
+
+def test_without_a_delay_it_is_due_at_once() -> None:
+    """Nobody who has not asked for a delay waits."""
+    stop = Stop()
+    assert not stop.due()
+
+    stop.request()
+
+    assert stop.due()
+
+
 def test_nobody_is_woken_after_the_end() -> None:
     """A server that has ended is not touched any more."""
     woken: list[int] = []
