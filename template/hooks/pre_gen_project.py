@@ -7,7 +7,7 @@ import sys
 
 # Names that would hide, or be hidden by, a module or a folder of the project.
 TAKEN = {*keyword.kwlist, *sys.stdlib_module_names, "test", "sitecustomize", "usercustomize"}
-TAKEN |= {"sesam_connector_sdk", "falcon", "msgspec", "waitress", "hatchling", "pip", "setuptools"}
+TAKEN |= {"sesam_connector_sdk", "falcon", "msgspec", "prometheus_client", "waitress", "hatchling", "pip", "setuptools"}
 TAKEN |= {"build", "dist", "mypy", "pipes", "pytest", "ruff", "systems", "tests", "wheels"}
 
 PART = r"[a-z0-9]+([._-]+[a-z0-9]+)*"

@@ -15,6 +15,9 @@ from .settings import ServiceBusSettings
 # Letters, digits, periods, hyphens, underscores and slashes, as Azure names queues and topics.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9_])?", re.ASCII)
 
+# To open the link of a check; with what closing takes, it is the default of CHECK_TIMEOUT.
+_CHECK_SECONDS = 3.0
+
 
 class ServiceBusSink(Sink[ServiceBusSettings]):
     """Send every entity as one message to the queue or topic that the pipe's ``url`` names.
@@ -49,6 +52,11 @@ class ServiceBusSink(Sink[ServiceBusSettings]):
                 courier.finish()
             finally:
                 courier.abandon()
+
+    def check(self) -> None:
+        """Find out whether the namespace takes the credentials; no message is sent."""
+        known = [self._only] if self._only else sorted(self._allowed)
+        self._bus.probe(known[0] if known else None, _CHECK_SECONDS)
 
     def close(self) -> None:
         """Close every connection."""
