@@ -135,6 +135,14 @@ class UnopenableSink(NotesSink):
         raise ValueError("CANARY-open")
 
 
+class UnmakeableSink(NotesSink):
+    """Cannot even be made, for a reason whose text holds a secret."""
+
+    def __init__(self, settings: NotesSettings) -> None:
+        super().__init__(settings)
+        raise ValueError("CANARY-init")
+
+
 class TalkativeSink(NotesSink):
     """Its close fails after its work is done."""
 

@@ -79,7 +79,7 @@ VERSIONS = st.integers() | TRICKY
 PARTS = st.tuples(TRICKY.filter(bool), VERSIONS | st.none(), TRICKY, st.integers(0, 2))
 
 
-@settings(max_examples=500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=500, derandomize=True, database=None)
 @given(one=PARTS, other=PARTS)
 def test_two_entities_share_a_key_only_if_they_are_one_version(
     one: tuple[str, Any, str, int], other: tuple[str, Any, str, int]
@@ -442,7 +442,7 @@ def verdict(documents: list[str]) -> type[Exception] | None:
     return MalformedBody if any(each.count(key) > 1 for each in keys for key in RESERVED) else None
 
 
-@settings(max_examples=1_500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=1_500, derandomize=True, database=None)
 @given(
     shapes=st.lists(WITH_ID | SPELLED, min_size=1, max_size=3), order=st.lists(st.integers(0, 2))
 )

@@ -169,7 +169,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300, derandomize=True, database=None)
 @given(
     items=st.lists(st.dictionaries(st.sampled_from(["_id", "}", ","]), JSON_VALUES), max_size=6),
     size=st.integers(1, 400),

@@ -44,19 +44,19 @@ def serve(*connectors: type[Connector[Any]], environment: Mapping[str, str] | No
             if the service could not start, or had to end with requests unfinished.
     """
     try:
-        settings, instances = _build(connectors, environment)
+        settings, own = _read(connectors, environment)
     except SettingsError as error:
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
         raise SystemExit(EXIT_SETTINGS) from None
     logs.configure(settings.log_level, settings.log_format)
-    if not _run(instances, settings):
+    if not _run([*zip(connectors, own, strict=True)], settings):
         raise SystemExit(EXIT_FAILED)
 
 
-def _build(
+def _read(
     connectors: tuple[type[Connector[Any]], ...], environment: Mapping[str, str] | None
-) -> tuple[ServerSettings, list[Connector[Any]]]:
+) -> tuple[ServerSettings, list[Settings | None]]:
     """Read everybody's settings, so that every problem is known at once."""
     problems: list[str] = []
 
@@ -71,15 +71,16 @@ def _build(
     own = [read(connector.settings_class) for connector in connectors]
     if server is None or problems:
         raise SettingsError(problems)
-    return server, [make(settings) for make, settings in zip(connectors, own, strict=True)]
+    return server, own
 
 
-def _run(connectors: list[Connector[Any]], settings: ServerSettings) -> bool:
+def _run(kinds: list[tuple[type[Connector[Any]], Any]], settings: ServerSettings) -> bool:
     stop = Stop(settings.shutdown_delay)
-    app = wsgi_app(*connectors, settings=settings, stopping=stop.requested, draining=stop.due)
     # From the start: as PID 1 a process has no handler of its own, and open may take its time.
     stop.on_signals()
     try:
+        connectors = [make(own) for make, own in kinds]
+        app = _application(connectors, settings, stop)
         with contextlib.ExitStack() as opened:
             for connector in connectors:
                 connector.open()
@@ -88,6 +89,15 @@ def _run(connectors: list[Connector[Any]], settings: ServerSettings) -> bool:
     except Exception as error:  # noqa: BLE001  # whatever it is, the process ends with it
         _log.error("cannot go on: %s", _cause(error))
         return False
+
+
+def _application(
+    connectors: list[Connector[Any]], settings: ServerSettings, stop: Stop
+) -> Callable[..., Any]:
+    try:
+        return wsgi_app(*connectors, settings=settings, stopping=stop.requested, draining=stop.due)
+    except (TypeError, ValueError) as error:
+        raise ConnectorError(f"{error}") from None  # of their routes, and nothing else
 
 
 def _listen(app: Callable[..., Any], settings: ServerSettings, stop: Stop) -> WaitressServer:

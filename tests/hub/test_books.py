@@ -40,7 +40,7 @@ STRATEGIES = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     script=SCRIPTS,
     pump=PUMPS,

@@ -88,9 +88,7 @@ def client(serving: Serving, breaking: Breaking) -> Client:
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(way=st.sampled_from(sorted(WAYS)), count=st.integers(0, 40), size=st.integers(0, 20_000))
 @example(way="a bug", count=0, size=0)
 @example(way="a bug", count=1, size=200_000)

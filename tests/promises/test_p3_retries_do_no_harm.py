@@ -42,7 +42,7 @@ class Keyed(Sink[Settings]):
                 self.taken.append((entity.id, entity.data["value"]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(versions=VERSIONS, size=st.integers(1, 4), again=AGAIN)
 @example(versions=[("a", "A"), ("a", "B"), ("a", "A")], size=1, again=["run", "run", "run"])
 def test_each_version_is_taken_once_and_in_order(
@@ -72,7 +72,7 @@ def test_each_version_is_taken_once_and_in_order(
     assert sink.taken == versions
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     values=st.lists(st.sampled_from("AB"), min_size=1, max_size=6),
     times=st.integers(1, 3),
@@ -91,7 +91,7 @@ def test_without_updated_a_run_is_recognised_and_the_next_one_is_not_swallowed(
     assert sink.taken == [("a", value) for value in values]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     kind=st.sampled_from(SWEEPERS),
     source=st.lists(st.sampled_from("abcdef"), unique=True, max_size=6),

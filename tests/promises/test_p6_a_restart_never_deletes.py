@@ -139,7 +139,7 @@ class Hub:
         return True
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example(  # a batch and its entity never arrive, and the hub goes on as if they had not been
     kind=SWEEPERS[0],
     numbering="after the accepted",

@@ -22,7 +22,7 @@ from tests.sources import Whole
 from tests.transit.test_encoder import ENTITIES, expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(ENTITIES, min_size=1, max_size=4))
 def test_what_the_hub_takes_of_an_answer_is_what_the_source_has_yielded(
     entities: list[Mapping[str, Any]],

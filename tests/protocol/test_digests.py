@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sesam_connector_sdk.protocol.digests import Digests
@@ -12,7 +12,6 @@ from sesam_connector_sdk.protocol.digests import Digests
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
 
 
-@settings(deadline=None)
 @given(st.lists(NUMBERS), NUMBERS, st.integers(0, 3000))
 def test_it_is_a_set(given_: list[int], other: int, many: int) -> None:
     """Also of digests that fall on one place, and of so many that it grows."""

@@ -480,16 +480,13 @@ class AgainstTheReference(RuleBasedStateMachine):
         assert sweeps == completed
 
 
-AgainstTheReference.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=25, deadline=None
-)
+AgainstTheReference.TestCase.settings = settings(max_examples=100, stateful_step_count=25)
 
 
 class TestAgainstTheReference(AgainstTheReference.TestCase):  # type: ignore[misc,valid-type]
     """Found by pytest under this name. Seen to fail with each rule of ``_Sequence`` left out."""
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(), max_size=50), st.lists(st.text(), max_size=50))
 def test_what_came_is_remembered(came: list[str], others: list[str]) -> None:
     """Every id that came came, and no other; also those of incremental requests."""

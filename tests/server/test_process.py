@@ -184,16 +184,21 @@ def test_a_sink_that_cannot_open_ends_it_with_1(connector: Start, tmp_path: Path
     assert found.stderr == ""
 
 
-def test_the_text_of_an_exception_in_open_is_not_shown(connector: Start) -> None:
+@pytest.mark.parametrize(
+    ("kind", "hook"), [("UnmakeableSink", "__init__"), ("UnopenableSink", "open")]
+)
+def test_the_text_of_an_exception_at_the_start_is_not_shown(
+    kind: str, hook: str, connector: Start
+) -> None:
     """A library's error may quote a connection string: class and place are enough to mend it.
 
     Seen to fail when the exception is left to the interpreter.
     """
-    found = connector("UnopenableSink")
+    found = connector(kind)
 
     assert found.end() == 1
     assert re.fullmatch(
-        r"ERROR \S+: cannot go on: ValueError at \S*notes.py:\d+ open \(its text .*\)\n",
+        rf"ERROR \S+: cannot go on: ValueError at \S*notes.py:\d+ {hook} \(its text .*\)\n",
         found.log(),
     )
     assert found.stderr == ""
@@ -303,5 +308,5 @@ def test_several_connectors_are_one_service(
     assert process.returncode == 0
     assert ids(notes_file) == ["1", "2"]
 
-    _, errors = start("").communicate(timeout=PATIENCE_SECONDS)
-    assert "Two needs a route" in errors
+    log, _ = start("").communicate(timeout=PATIENCE_SECONDS)
+    assert "cannot go on: Two needs a route" in log

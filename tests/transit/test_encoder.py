@@ -419,7 +419,7 @@ HELD: dict[type, Callable[[Any], Any]] = {
 }
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=1500, derandomize=True, database=None)
 @given(entity=ENTITIES, decimals=st.sampled_from(["typed", "number"]))
 def test_whatever_is_sent_is_read_back_equal(
     entity: Mapping[str, Any], decimals: DecimalForm
@@ -465,7 +465,7 @@ IDENTITIES = st.sampled_from(["1", "2", "", "~f1", "~x", None, 7])
 FLAT_ENTITIES = st.dictionaries(READABLE | st.just(1), READABLE | st.integers() | st.none())
 
 
-@settings(max_examples=500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=500, derandomize=True, database=None)
 @given(
     entities=st.lists(FLAT_ENTITIES | ENTITIES, max_size=3),
     identity=st.lists(IDENTITIES, min_size=3, max_size=3),
@@ -486,7 +486,7 @@ def test_several_entities_are_written_as_each_alone(
     assert outcome(lambda: encoder.encode_all(whole, 5)) == outcome(alone)
 
 
-@settings(max_examples=500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=500, derandomize=True, database=None)
 @given(entity=st.dictionaries(READABLE, READABLE | st.lists(READABLE, max_size=3), max_size=4))
 def test_a_repaired_entity_is_read_and_what_was_right_is_unchanged(entity: Any) -> None:
     """Texts never stop an entity, but for keys that become one; good texts stay as they are."""

@@ -94,7 +94,7 @@ BODY = st.lists(ENTITY, max_size=8).map(lambda each: json.dumps(each).encode()) 
 
 
 @given(bodies=st.lists(BODY, max_size=12))
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_figures_are_those_of_the_answers(bodies: list[bytes], sink: ObedientSink) -> None:
     """For every mixture of outcomes: whoever adds up the answers comes to the same.
 
