@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from .entity import Entity, check, entities
-from .errors import EntityProblem, Rejected
+from .errors import EntityProblem, Rejected, printable
 from .jsonarray import Chunk, Span, again, chunks
 
 # A body of nothing but wrong entities costs neither the memory nor the time to name them all.
@@ -33,6 +33,13 @@ class Limits:
 
     max_entity: int = 1024 * 1024
     max_depth: int = 100
+
+
+class Rules(Protocol):
+    """What entities are held to beside what the hub's protocol says."""
+
+    def problems(self, data: Any, /) -> list[str]:
+        """What is wrong with an entity's data, a line each, without values."""
 
 
 class Body:
@@ -64,16 +71,25 @@ class Body:
     def __iter__(self) -> Iterator[Entity]:
         return itertools.chain.from_iterable(self._groups())
 
-    def validate(self) -> None:
+    def validate(self, rules: Rules | None = None) -> None:
         """Read the whole body once, so that nothing is done about a request that is wrong.
 
         Of a small body the items are kept; of a larger one, where they are.
 
+        Args:
+            rules: What every entity is held to, once all of them are entities.
+
         Raises:
             MalformedBody: The body is not a JSON array of objects.
             TooLarge: An entity is over the limit.
-            Rejected: Entities without a usable ``_id``; names every one, or the first thousands.
+            Rejected: Entities without a usable ``_id``, or that break the rules; names every one,
+                or the first thousands.
         """
+        self._read_through()
+        if rules is not None:
+            self._hold_to(rules)
+
+    def _read_through(self) -> None:
         refused = None
         problems: list[EntityProblem] = []
         kept: list[bytes] = []
@@ -99,6 +115,21 @@ class Body:
         if size <= _KEPT_BYTES:
             self._kept = kept
 
+    def _hold_to(self, rules: Rules) -> None:
+        problems: list[EntityProblem] = []
+        for entity in self:
+            reason = _broken(rules, entity)
+            if reason:
+                problems.append(entity.problem(reason))
+            if len(problems) > _ENOUGH_PROBLEMS:
+                break
+        if problems:
+            raise Rejected(
+                f"{len(problems)} of {self._count} entities break the connector's schema:"
+                f" {problems[0].reason}",
+                entities=problems,
+            )
+
     def _groups(self) -> Iterator[Iterator[Entity]]:
         if self._kept is not None:
             yield entities(self._kept, 0, self._sequence)
@@ -114,3 +145,13 @@ class Body:
         return chunks(
             self._stream, max_item=self._limits.max_entity, max_depth=self._limits.max_depth
         )
+
+
+def _broken(rules: Rules, entity: Entity) -> str:
+    """What an entity breaks of the rules; empty if nothing."""
+    try:
+        return printable("; ".join(rules.problems(entity.data)))
+    except RecursionError:
+        return "it is nested too deeply for the schema"
+    except Rejected as unreadable:
+        return unreadable.entities[0].reason

@@ -1,6 +1,6 @@
 """The class that the author of a sink subclasses.
 
-Imports ``connector`` and this room only; a subclass runs in a test without a server.
+Imports ``connector``, ``intake`` and this room only; a subclass runs in a test without a server.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from sesam_connector_sdk.connector import Connector, SettingsT
+from sesam_connector_sdk.connector import SettingsT
+from sesam_connector_sdk.intake import Intake
 
 from .batch import Batch
 from .full_sync import FullSync, FullSyncs
 
 
-class Sink(Connector[SettingsT]):
+class Sink(Intake[SettingsT]):
     """Delivers entities to a target. Subclass it with your settings, and write ``write``.
 
     One instance serves the whole process. ``Sink[MySettings]`` says which settings it reads from

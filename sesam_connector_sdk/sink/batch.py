@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from sesam_connector_sdk.body import Body, Limits
+from sesam_connector_sdk.body import Body, Limits, Rules
 from sesam_connector_sdk.entity import Entity
 from sesam_connector_sdk.errors import EntityProblem, Rejected, TargetUnavailable
 from sesam_connector_sdk.request import PushRequest
@@ -120,17 +120,21 @@ class Batch:
         """
         self._skipped[entity.position] = entity.problem(reason)
 
-    def validate(self) -> None:
+    def validate(self, rules: Rules | None = None) -> None:
         """Read the whole body once, so that nothing is delivered of a request that is wrong.
 
         Called by the SDK before ``write``.
 
+        Args:
+            rules: What every entity is held to.
+
         Raises:
             MalformedBody: The body is not a JSON array of objects.
             TooLarge: An entity is over the limit.
-            Rejected: Entities without a usable ``_id``; names every one, or the first thousands.
+            Rejected: Entities without a usable ``_id``, or that break the rules; names every one,
+                or the first thousands.
         """
-        self._body.validate()
+        self._body.validate(rules)
 
     def settle(self) -> Receipt:
         """Close the account after ``write`` has returned.

@@ -37,7 +37,7 @@ def deliver(
         ConnectorError: The request was not accepted; the class says why.
         Exception: The author's code has a bug.
     """
-    batch.validate()
+    batch.validate(sink.schema_check)
     with around(), _typed_errors(sink):
         if part is not None:
             part.begin(batch)

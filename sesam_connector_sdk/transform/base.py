@@ -1,6 +1,6 @@
 """The class that the author of a transform subclasses.
 
-Imports ``connector``, ``entity``, ``request`` and ``transit``; a subclass runs in a test without a
+Imports ``intake``, ``entity``, ``request`` and ``transit``; a subclass runs in a test without a
 server.
 """
 
@@ -10,8 +10,9 @@ from abc import ABC
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from sesam_connector_sdk.connector import Connector, SettingsT
+from sesam_connector_sdk.connector import SettingsT
 from sesam_connector_sdk.entity import Entity
+from sesam_connector_sdk.intake import Intake
 from sesam_connector_sdk.request import Request
 from sesam_connector_sdk.transit import TextPolicy
 
@@ -19,7 +20,7 @@ Result = Mapping[str, Any] | Entity
 """What a transform makes: an entity as a mapping, or an ``Entity`` that it was given."""
 
 
-class Transform(Connector[SettingsT]):
+class Transform(Intake[SettingsT]):
     """Makes entities from entities. Subclass it with your settings, and write ``transform``.
 
     Write ``transform`` for one entity at a time, or ``transform_batch`` for those of a request

@@ -47,7 +47,7 @@ class TransformEndpoint(Endpoint):
             held.enter_context(self.place(request))
             entities = Body(stream, limits=self._limits)
             req.context.batch = entities
-            entities.validate()
+            entities.validate(self._transform.schema_check)
             req.context.entities = len(entities)
             items = transformed(self._transform, entities, request)
             streams.answer(req, resp, items, hold=self._transform.held_bytes, held=held)
