@@ -1,16 +1,19 @@
 """What every connector has, whether it is a sink, a source or a transform.
 
-Imports ``settings`` only; a subclass runs in a test without a server.
+Imports ``settings`` and ``errors`` only; a subclass runs in a test without a server.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import typing
 from abc import ABC
+from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, TypeVar
 
+from .errors import TargetUnavailable
 from .settings import ServerSettings, Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
@@ -81,6 +84,24 @@ class Connector(ABC, Generic[SettingsT]):
 
     def close(self) -> None:
         """Let go of the other side. Called once, from the main thread, after the last request."""
+
+
+@contextlib.contextmanager
+def typed_errors(connector: Connector[Any], missing: str) -> Iterator[None]:
+    """Around a hook: what it raises comes out as an error class, or as the bug that it is.
+
+    Args:
+        connector: Whose hook it is.
+        missing: What is away where one of its ``retryable`` is raised, for the answer to say.
+    """
+    try:
+        yield
+    except connector.retryable as error:
+        raise TargetUnavailable(f"{missing} is not available ({type(error).__name__}).") from error
+    except SystemExit as error:
+        # It would end the server's thread and leave the hub without an answer.
+        name = type(connector).__name__
+        raise RuntimeError(f"{name} called sys.exit; raise an error instead") from error
 
 
 def _settings_class(cls: type, origin: type, argument: Any) -> type[Settings]:

@@ -1,15 +1,15 @@
 """Runs an author's hooks and turns whatever comes out into a receipt or one typed error.
 
-Imports ``errors`` and this room only.
+Imports ``connector`` and this room only.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from sesam_connector_sdk.errors import TargetUnavailable
+from sesam_connector_sdk.connector import typed_errors
 
 from .base import Sink
 from .batch import Batch, Receipt
@@ -38,24 +38,12 @@ def deliver(
         Exception: The author's code has a bug.
     """
     batch.validate(sink.schema_check)
-    with around(), _typed_errors(sink):
+    with around(), typed_errors(sink, "The target"):
         if part is not None:
             part.begin(batch)
         sink.write(batch)
     receipt = batch.settle()
     if part is not None:
-        with around(), _typed_errors(sink):
+        with around(), typed_errors(sink, "The target"):
             part.end()
     return receipt
-
-
-@contextlib.contextmanager
-def _typed_errors(sink: Sink[Any]) -> Iterator[None]:
-    """What an author's hook raises, as an error class or as the bug that it is."""
-    try:
-        yield
-    except sink.retryable as error:
-        raise TargetUnavailable(f"The target is not available ({type(error).__name__}).") from error
-    except SystemExit as error:
-        # It would end the server's thread and leave the hub without an answer.
-        raise RuntimeError("the sink called sys.exit; raise an error instead") from error

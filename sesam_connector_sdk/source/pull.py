@@ -1,21 +1,21 @@
 """Runs an author's ``read``: what comes out is whole, in order, and cut only where it may be.
 
-Imports ``arraywriter``, ``errors``, ``request``, ``protocol``, ``transit`` and this room only.
+Imports ``arraywriter``, ``connector``, ``errors``, ``request``, ``protocol``, ``transit`` and this
+room only.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sesam_connector_sdk.arraywriter import closing
+from sesam_connector_sdk.connector import typed_errors
 from sesam_connector_sdk.errors import (
     EntityProblem,
     InconsistentSource,
     InvalidParameter,
     NothingToRead,
-    TargetUnavailable,
     UnknownSubset,
     printable,
 )
@@ -25,6 +25,7 @@ from sesam_connector_sdk.transit import EntityEncoder
 
 from .base import Source
 
+_AWAY = "The source's data"
 _Entity = Mapping[str, Any]
 
 
@@ -85,7 +86,7 @@ class Pull:
         Raises:
             ConnectorError: As ``Source.dataset`` raises it.
         """
-        with self._failures():
+        with typed_errors(self._source, _AWAY):
             dataset = self._source.dataset(self._request)
         return dataset.headers(self._source.since) if dataset else {}
 
@@ -97,7 +98,10 @@ class Pull:
             Exception: The author's code has a bug.
         """
         encode = EntityEncoder(text=self._source.text_policy).encode
-        with self._failures(), closing(self._source.read(self._request)) as entities:
+        with (
+            typed_errors(self._source, _AWAY),
+            closing(self._source.read(self._request)) as entities,
+        ):
             for entity in self._cut(entities) if self._source.since else entities:
                 yield encode(entity, self.count)
                 self.count += 1
@@ -131,19 +135,6 @@ class Pull:
                     return
             last = updated
             yield entity if text is updated else {**entity, "_updated": text}
-
-    @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
-        """Give what the author's code raises the class that says its status."""
-        try:
-            yield
-        except self._source.retryable as error:
-            raise TargetUnavailable(
-                f"The source's data is not available ({type(error).__name__})."
-            ) from error
-        except SystemExit as error:
-            # It would end the server's thread and leave the hub without an answer.
-            raise RuntimeError("read called sys.exit; raise an error instead") from error
 
 
 def _updated(entity: _Entity, position: int) -> Any:

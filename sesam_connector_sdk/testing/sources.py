@@ -7,60 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
-import falcon.testing
-import msgspec
-
-from sesam_connector_sdk.errors import TransferBrokenError
 from sesam_connector_sdk.settings import ServerSettings
 from sesam_connector_sdk.source import Source
-from sesam_connector_sdk.web import wsgi_app
 
-_ENTITIES = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Decimal)
-
-
-@dataclass(frozen=True, slots=True)
-class PullAnswer:
-    """What the hub would see.
-
-    Attributes:
-        status: The HTTP status.
-        headers: Response headers, names in lower case.
-        body: What came of the body.
-        broken: What broke the transfer in the middle of the body, or None if it ended.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    broken: BaseException | None = None
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the hub would take the entities for all that there are."""
-        return self.status == 200 and self.broken is None
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The RFC 9457 problem document of an error."""
-        found: dict[str, Any] = msgspec.json.decode(self.body)
-        return found
-
-    @property
-    def entities(self) -> list[dict[str, Any]]:
-        """The entities, as their JSON says: typed values are the texts that they are sent as.
-
-        Raises:
-            AssertionError: The answer is an error, or the transfer is broken: there are none.
-        """
-        if self.broken is not None:
-            raise AssertionError("the transfer is broken off") from self.broken
-        assert self.accepted, self.document["detail"]  # noqa: S101  # it is for tests
-        return _ENTITIES.decode(self.body)
+from .arrays import ArrayAnswer, ask
 
 
 def pull(
@@ -73,7 +25,7 @@ def pull(
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     settings: ServerSettings | None = None,
-) -> PullAnswer:
+) -> ArrayAnswer:
     """Ask a source for entities, as the hub does.
 
     Args:
@@ -96,27 +48,7 @@ def pull(
         "subset": None if subset is None else json.dumps(subset),
     }
     parameters = {name: text for name, text in asked.items() if text is not None}
-    environ = falcon.testing.create_environ(
-        path=path,
-        query_string=urlencode({**(query or {}), **parameters}),
-        headers=dict(headers or {}),
-    )
-    started = falcon.testing.StartResponseMock()
-    answer = wsgi_app(source, settings=settings, reraise_bugs=True)(environ, started)
-    body, broken = bytearray(), None
-    try:
-        for piece in answer:
-            body += piece
-    except TransferBrokenError as error:
-        broken = error.__context__
-    finally:
-        getattr(answer, "close", bool)()
-    return PullAnswer(
-        status=int((started.status or "")[:3]),
-        headers={name.lower(): text for name, text in started.headers or ()},
-        body=bytes(body),
-        broken=broken,
-    )
+    return ask(source, "GET", path, {**(query or {}), **parameters}, headers or {}, settings)
 
 
 def _text(source: Source[Any], since: Any) -> str:

@@ -1,6 +1,7 @@
 """Runs an author's transform over a request's entities, and makes JSON of what comes out.
 
-Imports ``body``, ``entity``, ``request``, ``transit``, ``errors`` and this room only.
+Imports ``arraywriter``, ``body``, ``connector``, ``entity``, ``request``, ``transit``, ``errors``
+and this room only.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from sesam_connector_sdk.arraywriter import closing
 from sesam_connector_sdk.body import Body
+from sesam_connector_sdk.connector import typed_errors
 from sesam_connector_sdk.entity import Entity
-from sesam_connector_sdk.errors import ConnectorError, Rejected, TargetUnavailable, Unsendable
+from sesam_connector_sdk.errors import ConnectorError, Rejected, Unsendable
 from sesam_connector_sdk.request import Request
 from sesam_connector_sdk.transit import EntityEncoder
 
@@ -36,18 +39,11 @@ def transformed(transform: Transform[Any], body: Body, request: Request) -> Iter
     """
     # A number of the hub's goes back as the number that it was.
     encode = EntityEncoder(text=transform.text_policy, decimals="number").encode
-    try:
+    with typed_errors(transform, "What the transform needs"):
         if by_entity(type(transform)):
             yield from _one_by_one(transform, body, encode)
         else:
             yield from _together(transform, body, request, encode)
-    except transform.retryable as error:
-        raise TargetUnavailable(
-            f"What the transform needs is not available ({type(error).__name__})."
-        ) from error
-    except SystemExit as error:
-        # It would end the server's thread and leave the hub without an answer.
-        raise RuntimeError("the transform called sys.exit; raise an error instead") from error
 
 
 def _one_by_one(transform: Transform[Any], body: Body, encode: _Encode) -> Iterator[bytes]:
@@ -85,11 +81,12 @@ def _several(made: Any, entity: Entity) -> Iterator[Any]:
 def _together(
     transform: Transform[Any], body: Body, request: Request, encode: _Encode
 ) -> Iterator[bytes]:
-    for position, made in enumerate(_iterable(transform.transform_batch(body, request))):
-        try:
-            yield _json(made, position, encode)
-        except Unsendable as error:
-            raise _blamed(error, body, encode) from None
+    with closing(_iterable(transform.transform_batch(body, request))) as results:
+        for position, made in enumerate(results):
+            try:
+                yield _json(made, position, encode)
+            except Unsendable as error:
+                raise _blamed(error, body, encode) from None
 
 
 def _json(made: Any, position: int, encode: _Encode) -> bytes:
