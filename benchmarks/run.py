@@ -28,6 +28,7 @@ from benchmarks import (  # noqa: E402  # only now can it be found
     noop_throughput,
     service_bus,
     service_bus_memory,
+    source_throughput,
     start_time,
     transform_throughput,
 )
@@ -39,6 +40,7 @@ GROUPS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "body-memory": body_memory.rows,
     "health": health_latency.rows,
     "start": start_time.rows,
+    "source": source_throughput.rows,
     "transform": transform_throughput.rows,
     "service-bus": service_bus.rows,
     "service-bus-memory": service_bus_memory.rows,

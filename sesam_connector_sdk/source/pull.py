@@ -6,10 +6,11 @@ room only.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sesam_connector_sdk.arraywriter import closing
+from sesam_connector_sdk.arraywriter import PIECE_SECONDS, closing
 from sesam_connector_sdk.connector import typed_errors
 from sesam_connector_sdk.errors import (
     EntityProblem,
@@ -27,6 +28,8 @@ from .base import Source
 
 _AWAY = "The source's data"
 _Entity = Mapping[str, Any]
+_MOST_TOGETHER = 32
+_GROUP_BYTES = 32 * 1024
 
 
 def asked(source: Source[Any], pull: PullParameters, **circumstances: Any) -> PullRequest:
@@ -91,20 +94,22 @@ class Pull:
         return dataset.headers(self._source.since) if dataset else {}
 
     def items(self) -> Iterator[bytes]:
-        """The entities as JSON, each once ``read`` has yielded it.
+        """The entities as JSON, with commas between those that are made together.
 
         Raises:
             ConnectorError: The answer cannot be made, or not be finished.
             Exception: The author's code has a bug.
         """
-        encode = EntityEncoder(text=self._source.text_policy).encode
+        encode = EntityEncoder(text=self._source.text_policy).encode_all
         with (
             typed_errors(self._source, _AWAY),
             closing(self._source.read(self._request)) as entities,
         ):
-            for entity in self._cut(entities) if self._source.since else entities:
-                yield encode(entity, self.count)
-                self.count += 1
+            for group in _groups(self._cut(entities) if self._source.since else entities):
+                item = encode(group.entities, self.count)
+                self.count += len(group.entities)
+                group.size = len(item)
+                yield item
         if not (self.count or self._request.since is not None or self._source.may_be_empty):
             raise NothingToRead(
                 "A full read found no entities, and the hub would delete all that it has."
@@ -118,34 +123,63 @@ class Pull:
         # Of a source without an order, the hub could not ask for the rest.
         limit = self._request.limit if in_order else None
         last: Any = None
+        position = 0
         for entity in entities:
-            updated = _updated(entity, self.count)
+            updated = entity.get("_updated") if type(entity) is dict else _updated(entity, position)
+            if updated is None:
+                raise _inconsistent(entity, position, "is missing")
             try:
                 text = encode(updated)
                 if in_order and last is not None and not last <= updated:
-                    raise _inconsistent(
-                        entity, self.count, "is before that of the entity before it"
-                    )
+                    raise _inconsistent(entity, position, "is before that of the entity before it")
             except ValueError as error:
-                raise _inconsistent(entity, self.count, f"is not {error}") from None
+                raise _inconsistent(entity, position, f"is not {error}") from None
             if limit is not None:
                 if self._request.since is not None and updated <= self._request.since:
                     continue  # it was on the page before
-                if self.count >= limit and updated != last:
+                if position >= limit and updated != last:
                     return
             last = updated
+            position += 1
             yield entity if text is updated else {**entity, "_updated": text}
 
 
-def _updated(entity: _Entity, position: int) -> Any:
-    if not isinstance(entity, Mapping):
-        raise InconsistentSource(
-            f"Item {position} of the answer is a {type(entity).__name__} and no mapping."
-        )
-    updated = entity.get("_updated")
-    if updated is None:
-        raise _inconsistent(entity, position, "is missing")
-    return updated
+class _Group:
+    """Entities that are encoded together, which is quicker than one by one.
+
+    Attributes:
+        entities: At least one.
+        size: Bytes that they have become, once that is known.
+    """
+
+    __slots__ = ("entities", "size")
+
+    def __init__(self, entities: list[_Entity]) -> None:
+        self.entities = entities
+        self.size = 0
+
+
+def _groups(entities: Iterable[_Entity]) -> Iterator[_Group]:
+    """More at a time while they are small and come quickly, so memory and delay stay small."""
+    most, gathered, began = 1, list[_Entity](), time.monotonic()
+    for entity in entities:
+        gathered.append(entity)
+        if len(gathered) >= most or time.monotonic() - began >= PIECE_SECONDS:
+            group = _Group(gathered)
+            yield group
+            fitting = _GROUP_BYTES * len(gathered) // group.size
+            most = max(1, min(2 * most, _MOST_TOGETHER, fitting))
+            gathered, began = [], time.monotonic()
+    if gathered:
+        yield _Group(gathered)
+
+
+def _updated(entity: Any, position: int) -> Any:
+    if isinstance(entity, Mapping):
+        return entity.get("_updated")
+    raise InconsistentSource(
+        f"Item {position} of the answer is a {type(entity).__name__} and no mapping."
+    )
 
 
 def _inconsistent(entity: _Entity, position: int, fault: str) -> InconsistentSource:
