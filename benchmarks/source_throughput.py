@@ -20,7 +20,7 @@ from .rows import Plan, Row, Sample, in_turns, ratios, speeds
 TARGETS = {"plain": 30.0, "nested": None, "typed": 8.0}
 MEMORY_TARGET = 8.0
 FLASK, NODE, OURS = "Flask that yields", "Node", "SDK"
-_COUNTS = {OURS: 1_000_000, FLASK: 20_000, NODE: 100_000}
+_COUNTS = {OURS: 1_000_000, FLASK: 50_000, NODE: 100_000}
 _RECEIVE = 256 * 1024
 _TIMEOUT = 180.0
 _ID = b'"_id"'
