@@ -162,14 +162,20 @@ class _Group:
 def _groups(entities: Iterable[_Entity]) -> Iterator[_Group]:
     """More at a time while they are small and come quickly, so memory and delay stay small."""
     most, gathered, began = 1, list[_Entity](), time.monotonic()
-    for entity in entities:
-        gathered.append(entity)
-        if len(gathered) >= most or time.monotonic() - began >= PIECE_SECONDS:
-            group = _Group(gathered)
-            yield group
-            fitting = _GROUP_BYTES * len(gathered) // group.size
-            most = max(1, min(2 * most, _MOST_TOGETHER, fitting))
-            gathered, began = [], time.monotonic()
+    try:
+        for entity in entities:
+            gathered.append(entity)
+            if len(gathered) >= most or time.monotonic() - began >= PIECE_SECONDS:
+                group = _Group(gathered)
+                yield group
+                fitting = _GROUP_BYTES * len(gathered) // group.size
+                most = max(1, min(2 * most, _MOST_TOGETHER, fitting))
+                gathered, began = [], time.monotonic()
+    except Exception:
+        # They came before the error: what is wrong with one of them is told first, and they count.
+        if gathered:
+            yield _Group(gathered)
+        raise
     if gathered:
         yield _Group(gathered)
 
