@@ -9,7 +9,7 @@ EXAMPLES := examples/service_bus_emulator examples/azure_service_bus_sink
 PROJECTS := . $(EXAMPLES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test lint docs image-test bench bench-quick wheel wheels lock clean
+.PHONY: help setup demo demo-up test lint docs image-test soak bench bench-quick wheel wheels lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,10 @@ docs: setup  ## build docs/ strictly into build/docs
 
 image-test: setup  ## build the sink's image and try it in the box that a node gives it
 	$(BIN)/python -m pytest -m image -s tests/image
+
+soak: setup  ## replace replicas behind nginx under load, and look at what arrived, in about two minutes
+	.ci/nginx
+	$(BIN)/python -m pytest -m soak -s tests/soak
 
 bench: setup  ## measure, print a table, write build/bench.json
 	$(BIN)/python benchmarks/run.py
