@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "azure_service_bus_sink"
 TOOL_VARIABLE = "IMAGE_TOOL"
 BUILD_SECONDS = 900.0
+PULL_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -61,20 +63,34 @@ class Tool:
 
 @pytest.fixture(scope="session")
 def tool() -> Tool:
-    """What ``IMAGE_TOOL`` names, or docker or podman where one of them works."""
+    """What ``IMAGE_TOOL`` names, or docker or podman where one of them can get the base image."""
     named = os.environ.get(TOOL_VARIABLE)
     if named:
         return Tool(named, docker=Path(named).name in ("docker", "podman"))
     for name in ("docker", "podman"):
         program = shutil.which(name)
-        if program and _works(program):
+        if program and _can_pull(program, base_image()):
             return Tool(program, docker=True)
-    pytest.skip(f"no working docker or podman, and {TOOL_VARIABLE} names nothing in their place")
+    pytest.skip(
+        f"neither docker nor podman works here and can pull {base_image()},"
+        f" and {TOOL_VARIABLE} names nothing in their place"
+    )
 
 
-def _works(program: str) -> bool:
+def base_image() -> str:
+    """What the Dockerfile builds on."""
+    found = re.search(
+        r"^ARG PYTHON_IMAGE=(\S+)$", (EXAMPLE / "Dockerfile").read_text(), re.MULTILINE
+    )
+    assert found
+    return found[1]
+
+
+def _can_pull(program: str, image: str) -> bool:
+    """Whether it works at all, and reaches a registry: else every build would fail."""
     with contextlib.suppress(subprocess.TimeoutExpired):
-        done = subprocess.run([program, "info"], capture_output=True, check=False, timeout=30)
+        command = [program, "pull", "--quiet", image]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=PULL_SECONDS)
         return done.returncode == 0
     return False
 
