@@ -90,8 +90,8 @@ def system(connectors: tuple[str, ...], system_id: str, image: str, port: int) -
 @click.argument("connector", metavar="MODULE:CLASS")
 @click.option("--id", "pipe_id", required=True, metavar="ID", help="The pipe's _id.")
 @click.option("--system", "system_id", required=True, metavar="ID", help="The system's _id.")
-@click.option("--dataset", required=True, metavar="ID", help="The dataset that the pipe reads.")
-def pipe(connector: str, pipe_id: str, system_id: str, dataset: str) -> None:
+@click.option("--dataset", metavar="ID", help="The dataset it reads; not for a source.")
+def pipe(connector: str, pipe_id: str, system_id: str, dataset: str | None) -> None:
     """Print pipes/ID.conf.json: what suits the connector, and where dead letters go.
 
     \b
@@ -102,7 +102,10 @@ def pipe(connector: str, pipe_id: str, system_id: str, dataset: str) -> None:
     from .nodeconfig import rendering
 
     (found,) = _connectors([connector])
-    _document(rendering.pipe(found, pipe_id=pipe_id, system_id=system_id, dataset=dataset))
+    try:
+        _document(rendering.pipe(found, pipe_id=pipe_id, system_id=system_id, dataset=dataset))
+    except (TypeError, ValueError) as error:
+        _refuse([f"{connector}: {error}"])
 
 
 @main.group()

@@ -21,6 +21,17 @@ from sesam_connector_sdk.transform import Transform
 
 DEFAULT_PORT = 5000
 
+PAGE_SIZE = 10_000
+"""Entities in a page of a source that can be read by pages, so that no request takes long."""
+
+_SOON = 60
+"""Seconds between two runs."""
+
+_CHANGES = {"schedule_interval": _SOON, "rescan_cron_expression": "0 3 * * ?"}
+"""Everything once a night: with ``since``, the hub does not look for what is missing."""
+_EVERYTHING = {"schedule_interval": 900}
+"""The hub's own interval for a source outside it: each run costs a full read."""
+
 # Of an entity that failed for itself, the hub keeps a note and goes on; too many end the run.
 _GO_ON = {"max_consecutive_write_errors": 10, "max_write_errors_in_retry_dataset": 100}
 # Where the fault is not the entity's, the run ends there and the next one begins there: nothing
@@ -111,7 +122,7 @@ def environment(*connectors: type[Connector[Any]]) -> dict[str, str]:
 
 
 def pipe(
-    connector: type[Connector[Any]], *, pipe_id: str, system_id: str, dataset: str
+    connector: type[Connector[Any]], *, pipe_id: str, system_id: str, dataset: str | None = None
 ) -> dict[str, Any]:
     """A file of ``pipes/`` that fits a connector.
 
@@ -121,20 +132,35 @@ def pipe(
         connector: The class.
         pipe_id: The pipe's ``_id``.
         system_id: The ``_id`` of the connector's system.
-        dataset: The dataset that it reads: what a sink delivers, or a transform is applied to. A
-            source's pipe reads none.
+        dataset: The dataset that the pipe reads: what a sink delivers, or a transform is applied
+            to. None for a source, which is what the pipe reads.
 
     Raises:
         TypeError: The class is no kind of connector that there is a pipe for.
+        ValueError: A source with a dataset, or another kind without one.
     """
-    for kind, parts in _PARTS.items():
+    head = {"_id": pipe_id, "type": "pipe"}
+    address = {"system": system_id, "url": connector.route or "/"}
+    if issubclass(connector, Source):
+        if dataset is not None:
+            raise ValueError(f"{connector.__name__} is a source: its pipe reads no dataset")
+        return head | _source_parts(connector, address)
+    for kind, parts in _READERS.items():
         if issubclass(connector, kind):
-            address = {"system": system_id, "url": connector.route or "/"}
-            source = {"type": "dataset", "dataset": dataset}
-            own = parts(connector, address)
-            own["pump"] = pump(pipe_id) | own.pop("pump", {})
-            return {"_id": pipe_id, "type": "pipe", "source": source} | own
+            source = {"source": _dataset(connector, dataset)}
+            return head | source | parts(connector, address) | {"pump": pump(pipe_id)}
     raise TypeError(f"{connector.__name__} is no sink, source or transform")
+
+
+def _source_parts(source: type[Source[Any]], address: dict[str, str]) -> dict[str, Any]:
+    capabilities = source.capabilities()
+    part: dict[str, Any] = {"type": "json", **address, **capabilities}
+    if all(capabilities.values()):
+        part["page_size"] = PAGE_SIZE
+    if not source.may_be_empty:
+        part["if_source_empty"] = "fail"
+    # What writes to a dataset has no dead letters.
+    return {"source": part, "pump": dict(_CHANGES if source.since else _EVERYTHING)}
 
 
 def _sink_parts(sink: type[Sink[Any]], address: dict[str, str]) -> dict[str, Any]:
@@ -152,21 +178,17 @@ def _transform_parts(transform: type[Transform[Any]], address: dict[str, str]) -
     }
 
 
-def _source_parts(source: type[Source[Any]], address: dict[str, str]) -> dict[str, Any]:
-    return {
-        "source": {"type": "json", **address, **source.capabilities()},
-        "pump": _RESCAN if source.since else {},
-    }
-
-
-_RESCAN = {"rescan_cron_expression": "0 3 * * ?"}
-"""Everything once a night: with ``since``, the hub does not look for what is missing."""
-
-_PARTS: dict[type[Connector[Any]], Callable[..., dict[str, Any]]] = {
+_READERS: dict[type[Connector[Any]], Callable[..., dict[str, Any]]] = {
     Sink: _sink_parts,
-    Source: _source_parts,
     Transform: _transform_parts,
 }
+"""The kinds whose pipes read a dataset, each with its part of the pipe."""
+
+
+def _dataset(connector: type[Connector[Any]], dataset: str | None) -> dict[str, str]:
+    if not dataset:
+        raise ValueError(f"{connector.__name__} is no source: say which dataset its pipe reads")
+    return {"type": "dataset", "dataset": dataset}
 
 
 def pump(pipe_id: str) -> dict[str, Any]:
@@ -175,7 +197,7 @@ def pump(pipe_id: str) -> dict[str, Any]:
     Args:
         pipe_id: The pipe's ``_id``; its dead letters' dataset is named for it.
     """
-    return {"schedule_interval": 60, "dead_letter_dataset": f"{pipe_id}-dead-letters"}
+    return {"schedule_interval": _SOON, "dead_letter_dataset": f"{pipe_id}-dead-letters"}
 
 
 def _classes() -> Iterator[type[ConnectorError]]:

@@ -49,3 +49,11 @@ def test_a_class_that_is_not_there_is_named() -> None:
 
     assert result.exit_code == 2
     assert result.stderr == "tests.notes:Nobody: the module tests.notes has no Nobody\n"
+
+
+def test_a_dataset_that_is_missing_is_said() -> None:
+    """Exit code 2 and a line that says what the pipe needs."""
+    result = CliRunner().invoke(main, ["render", "pipe", NAMED, "--id", "a", "--system", "b"])
+
+    assert result.exit_code == 2
+    assert result.stderr == f"{NAMED}: NotesSink is no source: say which dataset its pipe reads\n"

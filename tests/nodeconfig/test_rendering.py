@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from sesam_connector_sdk import Batch, Entity, Secret, Settings, Sink, Transform, errors
+from sesam_connector_sdk import (
+    Batch,
+    Entity,
+    IntegerSince,
+    PullRequest,
+    Secret,
+    Settings,
+    Since,
+    Sink,
+    Source,
+    Transform,
+    errors,
+)
 from sesam_connector_sdk.connector import Connector
 from sesam_connector_sdk.errors import ConnectorError, Retry
 from sesam_connector_sdk.nodeconfig import rendering, schema
-from tests.sources import Table, Whole
 
 CLASSES = [
     each
@@ -54,6 +65,30 @@ class Binder(Transform[ShelfSettings]):
     def transform(self, entity: Entity) -> Entity:
         """Leave it as it is."""
         return entity
+
+
+class Catalogue(Source[ShelfSettings]):
+    """Lists books in no order."""
+
+    route = "/catalogue"
+    since: ClassVar[Since[Any] | None] = IntegerSince()
+
+    def read(self, request: PullRequest) -> list[dict[str, Any]]:  # noqa: ARG002  # finds none
+        """Find none."""
+        return []
+
+
+class Loans(Catalogue):
+    """Lists loans in order; there may be none."""
+
+    is_chronological = True
+    may_be_empty = True
+
+
+class Portraits(Catalogue):
+    """Knows no changes."""
+
+    since = None
 
 
 def statuses(key: str) -> list[int]:
@@ -138,24 +173,76 @@ def test_a_pipe_suits_the_transform() -> None:
     }
 
 
-def test_a_pipe_says_what_a_source_can() -> None:
-    """Its capabilities in the hub's words, and a rescan where only that finds what is missing."""
-    assert rendering.pipe(Table, pipe_id="p", system_id="s", dataset="rows") == {
-        "_id": "p",
+def test_a_pipe_suits_the_source() -> None:
+    """It says what the source can, keeps what it has if nothing comes, and rescans at night."""
+    document = rendering.pipe(Catalogue, pipe_id="books", system_id="library")
+
+    assert document == {
+        "_id": "books",
         "type": "pipe",
-        "source": {"type": "json", "system": "s", "url": "/", **Table.capabilities()},
-        "pump": {**rendering.pump("p"), "rescan_cron_expression": "0 3 * * ?"},
+        "source": {
+            "type": "json",
+            "system": "library",
+            "url": "/catalogue",
+            "supports_since": True,
+            "is_since_comparable": True,
+            "is_chronological": False,
+            "if_source_empty": "fail",
+        },
+        "pump": {"schedule_interval": 60, "rescan_cron_expression": "0 3 * * ?"},
     }
-    whole = rendering.pipe(Whole, pipe_id="p", system_id="s", dataset="rows")
-    assert whole["pump"] == rendering.pump("p")
-    assert not whole["source"]["supports_since"]
 
 
-@pytest.mark.parametrize("connector", [Shelf, Binder, Table])
-def test_the_files_have_the_shape_that_the_sdk_reads(connector: type[Connector[Any]]) -> None:
+def test_a_source_in_order_is_read_by_pages() -> None:
+    """The hub's condition is that all three capabilities are there."""
+    source = rendering.pipe(Loans, pipe_id="loans", system_id="library")["source"]
+
+    assert source["page_size"] == rendering.PAGE_SIZE
+    assert {name: source[name] for name in Loans.capabilities()} == Loans.capabilities()
+    assert all(Loans.capabilities().values())
+
+
+def test_only_what_may_be_empty_may_come_empty() -> None:
+    """The hub deletes what a full run does not give it."""
+    loans = rendering.pipe(Loans, pipe_id="loans", system_id="library")
+
+    assert "if_source_empty" not in loans["source"]
+
+
+def test_a_source_that_is_read_whole_is_read_seldom() -> None:
+    """Each run costs a full read, so the hub's own interval for such sources is kept."""
+    document = rendering.pipe(Portraits, pipe_id="portraits", system_id="library")
+
+    assert document["pump"] == {"schedule_interval": 900}
+    assert not any(document["source"][name] for name in Portraits.capabilities())
+    assert "page_size" not in document["source"]
+
+
+def test_a_source_reads_no_dataset_and_the_others_do() -> None:
+    """What the pipe would not use, or cannot do without, is said at once."""
+    with pytest.raises(ValueError, match="Catalogue is a source: its pipe reads no dataset"):
+        rendering.pipe(Catalogue, pipe_id="a", system_id="b", dataset="c")
+    for connector in (Shelf, Binder):
+        with pytest.raises(ValueError, match="say which dataset its pipe reads"):
+            rendering.pipe(connector, pipe_id="a", system_id="b")
+
+
+@pytest.mark.parametrize(
+    ("connector", "dataset"),
+    [
+        (Shelf, "all-books"),
+        (Binder, "all-books"),
+        (Catalogue, None),
+        (Loans, None),
+        (Portraits, None),
+    ],
+)
+def test_the_files_have_the_shape_that_the_sdk_reads(
+    connector: type[Connector[Any]], dataset: str | None
+) -> None:
     """What is rendered passes the same schemas as a node's own files."""
     system = rendering.system(connector, system_id="shelf", image="me/shelf:1")
-    pipe = rendering.pipe(connector, pipe_id="books", system_id="shelf", dataset="all-books")
+    pipe = rendering.pipe(connector, pipe_id="books", system_id="shelf", dataset=dataset)
 
     assert list(schema.problems(system, "systems")) == []
     assert list(schema.problems(pipe, "pipes")) == []
