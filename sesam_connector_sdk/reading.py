@@ -9,6 +9,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, Self
 
@@ -114,9 +115,9 @@ def value_of(text: str, kind: Any) -> Any:
         return Secret(text)
     if inner is bool:
         text = text.lower()
-    if inner is float and not math.isfinite(float(text)):
+    if inner in (float, Decimal) and not math.isfinite(float(text)):
         raise ValueError(text)
-    if inner is str or inner in (bool, int, float) or typing.get_origin(inner) is Literal:
+    if inner is str or inner in (bool, int, float, Decimal) or typing.get_origin(inner) is Literal:
         return msgspec.convert(text, kind, strict=False)
     if inner in _LISTS and not text.lstrip().startswith("["):
         parts = [part.strip() for part in text.split(",") if part.strip()]
@@ -150,7 +151,14 @@ def is_secret(kind: Any) -> bool:
 
 
 _LISTS = (list[str], tuple[str, ...])
-_WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", Secret: "secret"}
+_WORDS = {
+    str: "text",
+    int: "integer",
+    float: "number",
+    Decimal: "number",
+    bool: "true or false",
+    Secret: "secret",
+}
 
 
 def in_words(kind: Any) -> str:

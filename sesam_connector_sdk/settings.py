@@ -289,7 +289,9 @@ def _takes_files() -> bool:
     return True
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=lambda value: "***" if value else "")
+_ENCODER = msgspec.json.Encoder(
+    enc_hook=lambda value: "***" if value else "", decimal_format="number"
+)
 
 
 def _default(field: dataclasses.Field[Any]) -> str | None:

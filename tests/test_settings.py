@@ -8,6 +8,7 @@ import json
 import logging
 import pickle
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -31,6 +32,7 @@ class Everything(Settings):
 
     number: int
     ratio: float = 0.5
+    exact: Decimal = Decimal("0.50")
     flag: bool = False
     level: Literal["low", "high"] = "low"
     names: list[str] = dataclasses.field(default_factory=list)
@@ -87,6 +89,8 @@ def problems(kind: type[Settings], **variables: str) -> list[str]:
         ("NUMBER", "-17", "number", -17),
         ("RATIO", "2", "ratio", 2.0),
         ("RATIO", "1e-3", "ratio", 0.001),
+        ("EXACT", "1.10", "exact", Decimal("1.10")),
+        ("EXACT", "1" * 40, "exact", Decimal("1" * 40)),
         ("FLAG", "true", "flag", True),
         ("FLAG", "True", "flag", True),
         ("FLAG", "FALSE", "flag", False),
@@ -122,6 +126,8 @@ def test_a_setting_is_read_from_the_variable_of_its_name(
         ("NUMBER", "1.5", "is not an integer."),
         ("NUMBER", " 5", "is not an integer."),
         ("RATIO", "1e999", "is not a number."),
+        ("EXACT", "ten", "is not a number."),
+        ("EXACT", "NaN", "is not a number."),
         ("FLAG", "yes", "is not true or false."),
         ("LEVEL", "LOW", "is not one of low, high."),
         ("NAMES", "[1]", "is not a JSON array of texts, or texts with commas between them."),
@@ -304,6 +310,7 @@ def test_the_kinds_are_said_in_words() -> None:
         "text": "text",
         "number": "integer",
         "ratio": "number",
+        "exact": "number",
         "flag": "true or false",
         "level": "one of low, high",
         "names": "JSON array of texts, or texts with commas between them",
@@ -328,6 +335,7 @@ def test_a_default_is_shown_as_the_text_that_gives_it() -> None:
     assert shown["TEXT"] is None
     assert shown["MAYBE"] == ""
     assert shown["FLAG"] == "false"
+    assert shown["EXACT"] == "0.50"
 
 
 def test_the_server_settings_have_the_documented_defaults() -> None:

@@ -21,8 +21,7 @@ if __name__ == "__main__":
         print("The SDK's wheel is missing: wheels/README.md says how to get it.", file=sys.stderr)
     print(f"""
 Next, in {Path.cwd().name}:
-  make test                             sets up and runs the tests
-  NOTES_FILE=notes.jsonl make run       listens on port 5000
-  make image                            builds {answers["docker_image"]}
-Then push the image, upload systems/ and pipes/ to your Sesam node, and set the variables and
-secrets that the system names. README.md has the steps; write your target into sink.py.""")
+  make test      sets up and runs the tests
+  make image     builds {answers["docker_image"]}
+README.md says how to run it, and what to do on your Sesam node: push the image, upload systems/
+and pipes/, set the variables and secrets that the system names. Write yours into {answers["kind"]}.py.""")

@@ -13,6 +13,7 @@ TAKEN |= {"build", "dist", "mypy", "pipes", "pytest", "ruff", "systems", "tests"
 PART = r"[a-z0-9]+([._-]+[a-z0-9]+)*"
 IMAGE = r"(?a)(?!.{201})" + PART + r"(:[0-9]+)?(/" + PART + r")*(:\w[\w.-]{0,127})?"
 RULES = {
+    "kind": (r"sink|source|transform", "sink, source or transform"),
     "connector_name": (r"[^{}]{1,60}", "1 to 60 printable characters, without braces"),
     "project_slug": (r"(?!.{41})[a-z][a-z0-9]*(-[a-z0-9]+)*", "1 to 40 of a-z, 0-9, -; a-z first"),
     "package_name": (r"[a-z][a-z0-9_]{0,39}", "1 to 40 of a-z, 0-9, _; a-z first"),

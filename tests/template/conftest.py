@@ -11,6 +11,7 @@ import pytest
 from cookiecutter.main import cookiecutter  # type: ignore[import-untyped]
 
 REPOSITORY = Path(__file__).parents[2]
+KINDS = ["sink", "source", "transform"]
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +32,10 @@ def environment(config: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def options() -> dict[str, str]:
-    """The questions that the template asks, with their defaults, from the template itself."""
+def options() -> list[str]:
+    """The questions that the template asks, from the template itself."""
     answers = json.loads((REPOSITORY / "template" / "cookiecutter.json").read_text("utf-8"))
-    return {name: text for name, text in answers.items() if not name.startswith("_")}
+    return [name for name in answers if not name.startswith("_")]
 
 
 @pytest.fixture
@@ -42,18 +43,22 @@ def bake(tmp_path: Path, config: Path) -> Callable[..., Path]:
     """Bakes a project with some answers into ``out`` of the test's folder; hooks on demand."""
 
     def baked(*, hooks: bool = False, **answers: str) -> Path:
-        return Path(
-            cookiecutter(
-                str(REPOSITORY / "template"),
-                no_input=True,
-                extra_context=answers,
-                output_dir=str(tmp_path / "out"),
-                config_file=str(config),
-                accept_hooks=hooks,
-            )
-        )
+        return _baked(tmp_path / "out", config, hooks=hooks, **answers)
 
     return baked
+
+
+def _baked(out: Path, config: Path, *, hooks: bool, **answers: str) -> Path:
+    return Path(
+        cookiecutter(
+            str(REPOSITORY / "template"),
+            no_input=True,
+            extra_context=answers,
+            output_dir=str(out),
+            config_file=str(config),
+            accept_hooks=hooks,
+        )
+    )
 
 
 @pytest.fixture(scope="session")
@@ -79,12 +84,14 @@ def command(environment: dict[str, str]) -> Callable[..., subprocess.CompletedPr
 
 
 @pytest.fixture(scope="session")
-def project(
+def projects(
     tmp_path_factory: pytest.TempPathFactory,
+    config: Path,
     command: Callable[..., subprocess.CompletedProcess[str]],
-) -> Path:
-    """The default project, made by the documented command in the repository's root."""
-    out = tmp_path_factory.mktemp("project")
+) -> dict[str, Path]:
+    """The default project of each kind; the sink's is made by the documented command."""
+    out = tmp_path_factory.mktemp("projects")
     result = command(REPOSITORY, out, "--no-input")
     assert result.returncode == 0, result.stderr
-    return out / "notes-sink"
+    others = {kind: _baked(out, config, hooks=False, kind=kind) for kind in KINDS[1:]}
+    return {"sink": out / "notes-sink"} | others

@@ -50,6 +50,7 @@ TAKEN_PACKAGES = [
 ]
 
 REFUSED = {
+    "kind": ["", "sinks", "Sink", "sink\n", "sink, source"],
     "connector_name": [*TEXTS, "x" * 61],
     "description": [*TEXTS, "x" * 201],
     "project_slug": [*NAMES, "Notes", "-x", "x-", "x--y", "1x", "x_y", "/x", "x/y", ".", "x" * 41],
@@ -71,6 +72,7 @@ TAKEN = {
     "package_name": TAKEN_PACKAGES,
 }
 ACCEPTED = {
+    "kind": ["sink", "source", "transform"],
     "connector_name": ["x", "x" * 60, "O'Brien's \"best\" \\ $(id); # å 字"],
     "description": ["x", "x" * 200, "'''\"\"\"\\"],
     "project_slug": ["x", "x" * 40, "x-1-y2"],
@@ -92,13 +94,14 @@ def hook() -> ModuleType:
     return module
 
 
-def test_every_option_has_a_rule(hook: ModuleType, options: dict[str, str]) -> None:
+def test_every_option_has_a_rule(hook: ModuleType, options: list[str]) -> None:
     """No answer goes unchecked into a file, and none of these tests forgets one."""
     assert set(hook.RULES) == set(REFUSED) == set(ACCEPTED) == set(options)
 
 
 @pytest.mark.parametrize(
-    ("option", "answer"), [(option, answer) for option in REFUSED for answer in REFUSED[option]]
+    ("option", "answer"),
+    [(option, answer) for option in REFUSED if option != "kind" for answer in REFUSED[option]],
 )
 def test_a_hostile_answer_is_refused_with_the_rule(
     bake: Callable[..., Path],
@@ -120,6 +123,20 @@ def test_a_hostile_answer_is_refused_with_the_rule(
         assert "Run it again with other answers" in message
 
     assert nothing_left(tmp_path)
+
+
+@pytest.mark.parametrize("kind", REFUSED["kind"])
+def test_a_kind_that_there_is_not_is_refused_with_the_list(
+    bake: Callable[..., Path], tmp_path: Path, hook: ModuleType, options: list[str], kind: str
+) -> None:
+    """The command itself takes only what is listed; the hook looks at what is replayed."""
+    with pytest.raises(ValueError, match=r"the choices are \['sink', 'source', 'transform'\]"):
+        bake(hooks=True, kind=kind)
+
+    assert nothing_left(tmp_path)
+    assert hook.problems(legal(options) | {"kind": kind}) == [
+        f"kind is {kind!a}; it must be sink, source or transform."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,12 +161,10 @@ def test_a_name_in_use_is_refused(
     ("option", "answer"), [(option, answer) for option in ACCEPTED for answer in ACCEPTED[option]]
 )
 def test_an_odd_but_legal_answer_is_accepted(
-    hook: ModuleType, options: dict[str, str], option: str, answer: str
+    hook: ModuleType, options: list[str], option: str, answer: str
 ) -> None:
     """The rules refuse nothing that works: limits are inclusive, and free text is free."""
-    legal = dict.fromkeys(options, "notes")
-
-    assert hook.problems(legal | {option: answer}) == []
+    assert hook.problems(legal(options) | {option: answer}) == []
 
 
 def test_all_problems_are_named_at_once(
@@ -170,11 +185,16 @@ def test_an_answer_typed_at_the_prompt_is_data(
 ) -> None:
     """Jinja typed at the prompt is not run but refused, as the command line's user sees it."""
     name = "{{ 7 * 7 }}'; import os; r'"
-    result = command(REPOSITORY, tmp_path / "out", stdin=name + "\n" * 9)
+    result = command(REPOSITORY, tmp_path / "out", stdin="\n" + name + "\n" * 9)
 
     assert result.returncode != 0
     assert f"connector_name is {name!a}; it must be" in result.stderr
     assert nothing_left(tmp_path)
+
+
+def legal(options: list[str]) -> dict[str, str]:
+    """An answer to every question that nobody would refuse."""
+    return {**dict.fromkeys(options, "notes"), "kind": "sink"}
 
 
 def nothing_left(folder: Path) -> bool:

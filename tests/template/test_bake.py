@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,16 +14,20 @@ import pytest
 from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 
+from sesam_connector_sdk.nodeconfig import schema
+from tests.template.conftest import KINDS
+
 REPOSITORY = Path(__file__).parents[2]
 
 FILES = """
 .dockerignore .gitignore Dockerfile Makefile README.md pyproject.toml wheels/README.md
-PACKAGE/__init__.py PACKAGE/__main__.py PACKAGE/py.typed PACKAGE/sink.py
+PACKAGE/__init__.py PACKAGE/__main__.py PACKAGE/py.typed PACKAGE/KIND.py
 pipes/SYSTEM-pipe.conf.json systems/SYSTEM.conf.json
-tests/test_settings_documented.py tests/test_sink.py
+tests/test_settings_documented.py tests/test_KIND.py
 """
 
 OTHER = {
+    "kind": "transform",
     "connector_name": "Ærlig \"x\" 'y' \\ $HOME $(id) `id` #1 *_<b>|[z](y) \U0001fad0",
     "project_slug": "q" + "-7" * 19,
     "package_name": "q" * 40,
@@ -39,52 +44,70 @@ def contents(project: Path) -> dict[str, str]:
     return {str(path.relative_to(project)): path.read_text("utf-8") for path in files}
 
 
-def expected_files(package: str, system: str) -> list[str]:
+def expected_files(kind: str, package: str, system: str) -> list[str]:
     """The files that a project has, and no others."""
-    return sorted(FILES.replace("PACKAGE", package).replace("SYSTEM", system).split())
+    files = FILES.replace("KIND", kind).replace("PACKAGE", package).replace("SYSTEM", system)
+    return sorted(files.split())
 
 
-def test_a_project_has_exactly_these_files(bake: Callable[..., Path]) -> None:
-    """No file is missing, and none has slipped in."""
-    assert sorted(contents(bake())) == expected_files("notes_sink", "notes-sink")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_project_has_exactly_these_files(bake: Callable[..., Path], kind: str) -> None:
+    """No file is missing, and none has slipped in, such as one of another kind."""
+    baked = contents(bake(kind=kind))
+
+    assert sorted(baked) == expected_files(kind, f"notes_{kind}", f"notes-{kind}")
 
 
-def test_names_reach_every_file(bake: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_project_is_of_one_kind(bake: Callable[..., Path], kind: str) -> None:
+    """No module, class or file of another kind is named anywhere in it."""
+    other = "|".join(each for each in KINDS if each != kind)
+    named = re.compile(rf"Notes({other})\b|\b({other})\.py|notes.({other})", re.IGNORECASE)
+
+    assert [path for path, text in contents(bake(kind=kind)).items() if named.search(text)] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_reach_every_file(bake: Callable[..., Path], kind: str) -> None:
     """With other names, the files are named by them and nothing of the default names is left."""
-    baked = contents(bake(**OTHER))
+    baked = contents(bake(**OTHER | {"kind": kind}))
 
-    assert sorted(baked) == expected_files(OTHER["package_name"], OTHER["system_id"])
+    assert sorted(baked) == expected_files(kind, OTHER["package_name"], OTHER["system_id"])
     assert [
-        path for path, text in baked.items() if re.search("notes.sink", text, re.IGNORECASE)
+        path for path, text in baked.items() if re.search(f"notes[-_ ]{kind}", text, re.IGNORECASE)
     ] == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("answers", [{}, OTHER], ids=["defaults", "odd answers"])
-def test_no_jinja_is_left(bake: Callable[..., Path], answers: dict[str, str]) -> None:
+def test_no_jinja_is_left(bake: Callable[..., Path], answers: dict[str, str], kind: str) -> None:
     """Every brace of the template has been rendered, in the files and in their names."""
-    baked = contents(bake(**answers))
+    baked = contents(bake(**answers | {"kind": kind}))
     found = [path for path, text in baked.items() if re.search(r"{{|}}|{%|%}|{#", path + text)]
 
     assert found == []
 
 
-def test_every_question_is_explained(options: dict[str, str]) -> None:
+def test_every_question_is_explained(options: list[str]) -> None:
     """Each prompt says more than the option's name, and says what a later change takes."""
     template = json.loads((REPOSITORY / "template" / "cookiecutter.json").read_text("utf-8"))
     prompts = template["__prompts__"]
+    kinds = prompts["kind"]
+    texts = {**prompts, "kind": kinds["__prompt__"]}
 
-    assert list(prompts) == list(options)
-    assert [name for name, text in prompts.items() if len(text) < 40] == []
+    assert list(prompts) == options
+    assert [name for name, text in texts.items() if len(text) < 40] == []
+    assert [name for name in kinds if name != "__prompt__"] == template["kind"] == KINDS
 
 
-def test_every_question_is_varied_here(options: dict[str, str]) -> None:
+def test_every_question_is_varied_here(options: list[str]) -> None:
     """A new option of the template needs an odd answer in these tests."""
     assert set(OTHER) == set(options)
 
 
 @pytest.mark.parametrize("option", OTHER)
 def test_every_answer_matters(
-    bake: Callable[..., Path], tmp_path: Path, options: dict[str, str], option: str
+    bake: Callable[..., Path], tmp_path: Path, options: list[str], option: str
 ) -> None:
     """An option that changes nothing of the project has no business being asked."""
     default = contents(bake())
@@ -127,35 +150,49 @@ def markdown_texts(path: Path) -> list[str]:
     return ["".join(part.content for part in line.children or []) for line in free]
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("answers", [{}, OTHER], ids=["defaults", "odd answers"])
-def test_system_and_pipe_agree(bake: Callable[..., Path], answers: dict[str, str]) -> None:
-    """The pipe writes to the system, whose image and port are those of the Dockerfile's."""
-    project = bake(**answers)
-    system_id = answers.get("system_id", "notes-sink")
-    system = json.loads((project / "systems" / f"{system_id}.conf.json").read_text("utf-8"))
-    pipe = json.loads((project / "pipes" / f"{system_id}-pipe.conf.json").read_text("utf-8"))
+def test_what_is_uploaded_is_what_the_code_renders(
+    bake: Callable[..., Path], environment: dict[str, str], answers: dict[str, str], kind: str
+) -> None:
+    """The README's own commands print the system, and the pipe but for the example's entities."""
+    project = bake(**answers | {"kind": kind})
+    (system,) = (project / "systems").iterdir()
+    (pipe,) = (project / "pipes").iterdir()
+    rendered = {}
+    for _, *arguments in commands(project / "README.md"):
+        command = [str(Path(sys.executable).with_name("sesam-connector")), *arguments]
+        rendered[arguments[1]] = subprocess.run(
+            command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
 
-    assert (system["_id"], system["type"]) == (system_id, "system:microservice")
-    assert system["docker"]["image"] == answers.get(
-        "docker_image", "your-organisation/notes-sink:0.1.0"
-    )
-    assert f"EXPOSE {system['docker']['port']}\n" in (project / "Dockerfile").read_text("utf-8")
-    assert (pipe["_id"], pipe["sink"]["system"]) == (f"{system_id}-pipe", system_id)
-    assert (
-        len(pipe["source"]["entities"])
-        == len({each["_id"] for each in pipe["source"]["entities"]})
-        == 2
-    )
+    assert system.read_text("utf-8") == rendered["system"]
+    expected, found = json.loads(rendered["pipe"]), json.loads(pipe.read_text("utf-8"))
+    if kind == "source":
+        assert pipe.read_text("utf-8") == rendered["pipe"]
+    else:
+        assert expected.pop("source") == {"type": "dataset", "dataset": "YOUR-DATASET"}
+        assert [each["_id"] for each in found.pop("source")["entities"]] == ["1", "2"]
+    assert found == expected
+    assert list(schema.problems(json.loads(pipe.read_text("utf-8")), "pipes")) == []
 
 
-def test_the_pipe_isolates_a_bad_entity(bake: Callable[..., Path]) -> None:
-    """The hub's defaults end a run at the first error: the pump tolerates some, and keeps them."""
-    path = bake() / "pipes" / "notes-sink-pipe.conf.json"
-    pump = json.loads(path.read_text("utf-8"))["pump"]
+def commands(readme: Path) -> list[list[str]]:
+    """The words of each command of a README that renders something."""
+    text = readme.read_text("utf-8").replace("\\\n", " ")
+    return [shlex.split(line) for line in text.splitlines() if "sesam-connector render" in line]
 
-    assert 1 < pump["max_consecutive_write_errors"] < 100
-    assert pump["max_write_errors_in_retry_dataset"] >= pump["max_consecutive_write_errors"]
-    assert pump["dead_letter_dataset"]
+
+@pytest.mark.parametrize("kind", ["sink", "source"])
+def test_the_image_is_the_same_for_every_kind(bake: Callable[..., Path], kind: str) -> None:
+    """A mended Dockerfile is mended for all; only names and texts differ."""
+    files = ("Dockerfile", ".dockerignore", ".gitignore", "Makefile", "pyproject.toml")
+    project = bake(**OTHER)
+    transform = contents(project)
+    shutil.rmtree(project)
+    other = contents(bake(**OTHER | {"kind": kind}))
+
+    assert [other[path] for path in files] == [transform[path] for path in files]
 
 
 def test_the_image_runs_without_rights(bake: Callable[..., Path]) -> None:
@@ -181,11 +218,12 @@ def test_publication_changes_nothing(bake: Callable[..., Path]) -> None:
         assert "install --find-links wheels " in (project / path).read_text("utf-8")
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_odd_names_make_a_tidy_project_that_runs(
-    bake: Callable[..., Path], environment: dict[str, str]
+    bake: Callable[..., Path], environment: dict[str, str], kind: str
 ) -> None:
     """With the longest and oddest names, the project still passes its own style and tests."""
-    project = bake(**OTHER)
+    project = bake(**OTHER | {"kind": kind})
 
     for tool in ("ruff check .", "ruff format --check .", "pytest -q -p no:cacheprovider"):
         result = subprocess.run(

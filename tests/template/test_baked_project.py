@@ -1,7 +1,6 @@
-"""The default project as its owner gets it: made by the command, set up, tested, run."""
+"""The default project of each kind as its owner gets it: made by the command, tested, run."""
 
 import json
-import os
 import re
 import shutil
 import socket
@@ -9,24 +8,30 @@ import subprocess
 import sys
 import threading
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from sesam_connector_sdk.testing import running
+from tests.template.conftest import KINDS
+
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def make(project: Path, environment: dict[str, str]) -> Callable[[str], str]:
-    """Runs a target of the project's Makefile, and gives what it says."""
+def make(projects: dict[str, Path], environment: dict[str, str]) -> Callable[[str, str], str]:
+    """Runs a target of the Makefile of a kind's project, and gives what it says."""
 
-    def run(target: str) -> str:
+    def run(kind: str, target: str) -> str:
+        project = projects[kind]
+        if kind != "sink":
+            _share_environment(projects["sink"], project)
         result = subprocess.run(
             ["make", target, f"PYTHON={sys.executable}"],  # noqa: S607  # the make that is there
             cwd=project,
-            env=environment,
+            env=environment | {"PYTHONPATH": str(project)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -39,33 +44,50 @@ def make(project: Path, environment: dict[str, str]) -> Callable[[str], str]:
     return run
 
 
-def test_the_projects_own_tests_pass(make: Callable[[str], str]) -> None:
-    """`make test` in a new project sets up a fresh environment with this SDK, and passes."""
-    assert re.search(r"=+ \d+ passed in ", make("test"))
+@pytest.fixture(scope="session")
+def set_up(make: Callable[[str, str], str]) -> None:
+    """The sink's fresh environment, with this SDK in it."""
+    make("sink", "setup")
 
 
-def test_the_projects_own_checks_pass(make: Callable[[str], str]) -> None:
+def _share_environment(owner: Path, project: Path) -> None:
+    """Give a project an environment that has all but the project itself, which costs a minute."""
+    if not (project / ".venv").exists():
+        (project / ".venv").symlink_to(owner / ".venv")
+    (project / ".venv" / "ready").touch()
+
+
+@pytest.mark.usefixtures("set_up")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_projects_own_tests_pass(make: Callable[[str, str], str], kind: str) -> None:
+    """`make test` in a new project passes, in a fresh environment with this SDK."""
+    assert re.search(r"=+ \d+ passed in ", make(kind, "test"))
+
+
+@pytest.mark.usefixtures("set_up")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_projects_own_checks_pass(make: Callable[[str, str], str], kind: str) -> None:
     """`make lint` finds nothing in a new project, with strict types."""
-    output = make("lint")
+    output = make(kind, "lint")
 
     assert "All checks passed!" in output
     assert "Success: no issues found" in output
 
 
-def test_the_command_brings_the_sdk_along(project: Path) -> None:
+def test_the_command_brings_the_sdk_along(projects: dict[str, Path]) -> None:
     """While no index has the SDK, its wheel lies in wheels/, made of this repository."""
     sdk = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
-    (wheel,) = (project / "wheels").glob("*.whl")
+    (wheel,) = (projects["sink"] / "wheels").glob("*.whl")
 
     assert wheel.name == f"sesam_connector_sdk-{sdk['version']}-py3-none-any.whl"
 
 
 def test_git_ignores_what_is_made(
-    make: Callable[[str], str], project: Path, environment: dict[str, str]
+    make: Callable[[str, str], str], projects: dict[str, Path], environment: dict[str, str]
 ) -> None:
     """Of a project that has been used, git sees the baked files: no wheel, cache or environment."""
-    make("test")
-    git = ["git", "-c", "core.excludesFile=", "-C", str(project)]
+    make("sink", "test")
+    git = ["git", "-c", "core.excludesFile=", "-C", str(projects["sink"])]
     subprocess.run([*git, "init", "--quiet"], env=environment, check=True)
     seen = subprocess.run(
         [*git, "ls-files", "--others", "--exclude-standard"],
@@ -81,30 +103,12 @@ def test_git_ignores_what_is_made(
     ]
 
 
-@pytest.fixture
-def port(make: Callable[[str], str], project: Path, tmp_path: Path) -> Iterator[int]:
-    """The port of the project's connector, running as in the image."""
-    make("setup")
-    process = subprocess.Popen(
-        [project / ".venv" / "bin" / "python", "-m", "notes_sink"],
-        env={"NOTES_FILE": str(tmp_path / "notes"), "PORT": "0", "BIND_ADDRESS": "127.0.0.1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            assert process.stdout
-            lines = (re.search(r"listening on .*:(\d+)$", line) for line in process.stdout)
-            yield next(int(found[1]) for found in lines if found)
-            process.terminate()
-            assert process.wait(timeout=30) == os.EX_OK
-        finally:
-            process.kill()
-
-
-def test_the_images_health_check_tells_alive_from_gone(project: Path, port: int) -> None:
+def test_the_images_health_check_tells_alive_from_gone(
+    projects: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The very command of the Dockerfile succeeds on a running connector, and on nothing else."""
-    dockerfile = (project / "Dockerfile").read_text("utf-8")
+    monkeypatch.chdir(projects["sink"])
+    dockerfile = (projects["sink"] / "Dockerfile").read_text("utf-8")
     found = re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", dockerfile, re.MULTILINE)
     assert found
     python, *arguments = json.loads(found[1])
@@ -122,7 +126,8 @@ def test_the_images_health_check_tells_alive_from_gone(project: Path, port: int)
         return check.returncode
 
     assert python == "python"
-    assert status(port) == 0
+    with running("notes_sink", NOTES_FILE=str(tmp_path / "notes")) as connector:
+        assert status(connector.port) == 0
     assert status(nobody) == 1
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as broken:  # answers 501
         broken.timeout = 30
@@ -135,11 +140,12 @@ def test_a_template_alone_says_that_the_sdk_is_missing(
 ) -> None:
     """Without the SDK beside it the template still makes the project, and says what to do."""
     shutil.copytree(REPOSITORY / "template", tmp_path / "alone" / "template")
-    result = command(tmp_path / "alone", tmp_path / "out", "--no-input")
+    result = command(tmp_path / "alone", tmp_path / "out", "--no-input", "kind=source")
 
     assert result.returncode == 0
     assert "wheels/README.md says how to get it" in result.stderr
-    assert list((tmp_path / "out" / "notes-sink" / "wheels").glob("*.whl")) == []
+    assert "Write yours into source.py" in result.stdout
+    assert list((tmp_path / "out" / "notes-source" / "wheels").glob("*.whl")) == []
 
 
 def test_a_wheel_that_cannot_be_built_is_said(

@@ -1,13 +1,16 @@
-"""What people read and upload agrees with the settings in the code."""
+"""What people read and upload agrees with the code."""
 
 import json
 from pathlib import Path
+from typing import Any
 
-from sesam_connector_sdk import ServerSettings
+from sesam_connector_sdk import ServerSettings, Source
+from sesam_connector_sdk.nodeconfig import rendering
 from sesam_connector_sdk.testing import settings_table
 
-from {{ cookiecutter.package_name }}.sink import NotesSettings
+from {{ cookiecutter.package_name }}.{{ cookiecutter.kind }} import NotesSettings, Notes{{ cookiecutter.kind|capitalize }}
 
+CONNECTOR = Notes{{ cookiecutter.kind|capitalize }}
 PROJECT = Path(__file__).parents[1]
 BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
 
@@ -26,24 +29,41 @@ def test_the_readme_lists_every_setting() -> None:
     assert table == expected, f"between the markers in README.md belongs\n{expected}"
 
 
-def test_the_system_passes_every_setting() -> None:
-    """The system sets the connector's own variables and no other, secrets as secrets."""
-    (path,) = (PROJECT / "systems").glob("*.conf.json")
-    system = json.loads(path.read_text("utf-8"))
+def test_the_system_is_what_the_code_says() -> None:
+    """It passes every required setting, secrets as secrets, and retries by status; more may be."""
+    system = document("systems")
+    image, port = system["docker"]["image"], system["docker"]["port"]
+    rendered = rendering.system(CONNECTOR, system_id=system["_id"], image=image, port=port)
 
-    assert system["docker"]["environment"] == {
-        each.variable: f"${'SECRET' if each.secret else 'ENV'}({each.field})"
-        for each in NotesSettings.describe()
+    assert system == merged(system, rendered)
+
+
+def test_the_pipe_is_what_the_code_says() -> None:
+    """It suits the connector's class, and names the system; more may be."""
+    pipe, system = document("pipes"), document("systems")
+    dataset = None if issubclass(CONNECTOR, Source) else pipe["source"].get("dataset", "none")
+    rendered = rendering.pipe(
+        CONNECTOR, pipe_id=pipe["_id"], system_id=system["_id"], dataset=dataset
+    )
+    if pipe["source"]["type"] == "embedded":  # as in the example, in the place of a dataset
+        del rendered["source"]
+
+    assert pipe == merged(pipe, rendered)
+
+
+def document(folder: str) -> dict[str, Any]:
+    """The one file of a folder, which is named by what is in it."""
+    (path,) = (PROJECT / folder).glob("*.conf.json")
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    assert path.name == f"{found['_id']}.conf.json"
+    return found
+
+
+def merged(found: dict[str, Any], rendered: dict[str, Any]) -> dict[str, Any]:
+    """What is found, with all that is rendered in it, in every depth."""
+    inner = {
+        name: merged(found[name], value)
+        for name, value in rendered.items()
+        if isinstance(value, dict) and name in found
     }
-
-
-def test_the_pipe_writes_to_the_system() -> None:
-    """The example pipe names the system, and the files are named by what is in them."""
-    (system_path,) = (PROJECT / "systems").glob("*.conf.json")
-    (pipe_path,) = (PROJECT / "pipes").glob("*.conf.json")
-    system = json.loads(system_path.read_text("utf-8"))
-    pipe = json.loads(pipe_path.read_text("utf-8"))
-
-    assert pipe["sink"]["system"] == system["_id"]
-    assert system_path.name == f"{system['_id']}.conf.json"
-    assert pipe_path.name == f"{pipe['_id']}.conf.json"
+    return found | rendered | inner

@@ -1,1 +1,1 @@
-"""A connector for Sesam: ``sink`` is the connector, ``__main__`` starts it."""
+"""A connector for Sesam: ``{{ cookiecutter.kind }}`` is the connector, ``__main__`` starts it."""

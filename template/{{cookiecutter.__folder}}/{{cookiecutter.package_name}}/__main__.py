@@ -2,7 +2,7 @@
 
 from sesam_connector_sdk import serve
 
-from .sink import NotesSink
+from .{{ cookiecutter.kind }} import Notes{{ cookiecutter.kind|capitalize }}
 
 if __name__ == "__main__":
-    serve(NotesSink)
+    serve(Notes{{ cookiecutter.kind|capitalize }})

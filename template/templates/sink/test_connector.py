@@ -1,18 +1,12 @@
 """What reaches the target, by what the target holds afterwards."""
 
-import os
-import re
-import signal
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sesam_connector_sdk import Sink
-from sesam_connector_sdk.testing import opened, push
+from sesam_connector_sdk.testing import opened, push, running
 
 from {{ cookiecutter.package_name }}.sink import NotesSettings, NotesSink
 
@@ -84,33 +78,8 @@ def test_an_empty_batch_is_accepted(sink: Sink[Any], notes: Path) -> None:
 
 def test_the_process_delivers_and_ends_on_sigterm(notes: Path) -> None:
     """The connector as the image runs it: it takes a request, and stops when the node says so."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "{{ cookiecutter.package_name }}"],
-        env={"NOTES_FILE": str(notes), "PORT": "0", "BIND_ADDRESS": "127.0.0.1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{port_of(process)}/",
-                data=b"[" + FIRST + b"]",
-                headers={"Content-Type": "application/json"},
-            )
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(request, timeout=10) as response:
-                assert response.status == 200
-            assert notes.read_bytes() == FIRST + b"\n"
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == os.EX_OK
-        finally:
-            process.kill()
+    with running("{{ cookiecutter.package_name }}", NOTES_FILE=str(notes)) as connector:
+        status, _ = connector.post(b"[" + FIRST + b"]")
 
-
-def port_of(process: subprocess.Popen[str]) -> str:
-    """The port in the line that the server logs when it listens."""
-    assert process.stdout
-    for line in process.stdout:
-        if found := re.search(r"listening on .*:(\d+)$", line):
-            return found[1]
-    raise AssertionError(f"the process ended with {process.wait(timeout=10)} before it listened")
+        assert status == 200
+        assert notes.read_bytes() == FIRST + b"\n"
