@@ -5,11 +5,11 @@ CONSTRAINTS := .ci/constraints.txt
 CODE := sesam_connector_sdk tests benchmarks docs examples/demo.py
 # Also from an example's own folder, whose configuration its tests run with.
 COVERAGE := COVERAGE_FILE=$(CURDIR)/.coverage $(CURDIR)/$(BIN)/coverage run --rcfile=$(CURDIR)/pyproject.toml
-EXAMPLES := examples/service_bus_emulator examples/azure_service_bus_sink
+EXAMPLES := examples/service_bus_emulator examples/azure_service_bus_sink examples/sql
 PROJECTS := . $(EXAMPLES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test lint docs image-test soak bench bench-quick wheel wheels lock clean
+.PHONY: help setup postgres demo demo-up test lint docs image-test soak bench bench-quick wheel wheels lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,12 @@ setup: .venv/.installed  ## make .venv with everything in it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) \
 		-e '.[dev]' $(EXAMPLES:%=-e %)
 	touch $@
+
+postgres:  ## install PostgreSQL, which the SQL example is tested on beside SQLite
+	if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; \
+	else echo "Install PostgreSQL's server, such as Debian's package postgresql."; exit 1; fi
 
 demo: setup  ## push the example's pipe through the Service Bus sink, and read the queue back
 	$(BIN)/python examples/demo.py
