@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any, ClassVar
 
 import pytest
@@ -246,6 +248,21 @@ def test_the_files_have_the_shape_that_the_sdk_reads(
 
     assert list(schema.problems(system, "systems")) == []
     assert list(schema.problems(pipe, "pipes")) == []
+
+
+def test_rendering_needs_no_extra() -> None:
+    """An image, and whoever bakes one, renders without what only checks and commands need."""
+    code = """if True:
+        import sys
+        sys.modules |= dict.fromkeys(("click", "jsonschema", "requests"))  # None: not there
+        from sesam_connector_sdk.nodeconfig import rendering
+        print(len(rendering.retry_strategy()))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout == f"{len(rendering.retry_strategy())}\n"
 
 
 def test_what_is_no_kind_of_connector_has_no_pipe() -> None:
