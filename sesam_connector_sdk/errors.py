@@ -163,8 +163,8 @@ class MethodNotAllowed(ConnectorError):
     code = "method-not-allowed"
     retry = Retry.NEVER
     advice = (
-        "Use a `sink` of type `json` or a `transform` of type `http` in the pipe: both take POST"
-        " only."
+        "Use what the connector is in the pipe: a `source` of type `json`, which sends GET, or a"
+        " `sink` of type `json` or a `transform` of type `http`, which send POST."
     )
 
 
