@@ -5,7 +5,7 @@ CONSTRAINTS := .ci/constraints.txt
 CODE := sesam_connector_sdk tests benchmarks docs examples/demo.py
 # Also from an example's own folder, whose configuration its tests run with.
 COVERAGE := COVERAGE_FILE=$(CURDIR)/.coverage $(CURDIR)/$(BIN)/coverage run --rcfile=$(CURDIR)/pyproject.toml
-EXAMPLES := examples/service_bus_emulator examples/azure_service_bus_sink examples/sql
+EXAMPLES := examples/service_bus_emulator examples/azure_service_bus_sink examples/sql examples/schema_router
 PROJECTS := . $(EXAMPLES)
 
 .DEFAULT_GOAL := help

@@ -55,6 +55,19 @@ ALL = [
         # It has two, each named for what it does.
         own=frozenset({"pipes/sql-pipe.conf.json"}),
     ),
+    Example(
+        folder="schema_router",
+        answers={
+            "kind": "transform",
+            "connector_name": "Schema router",
+            "project_slug": "schema-router",
+            "package_name": "schema_router",
+            "system_id": "schema-router",
+            "description": "Tells the entities of a Sesam pipe that hold to a JSON Schema from"
+            " those that do not.",
+        },
+        own=frozenset(),
+    ),
 ]
 
 
