@@ -5,7 +5,7 @@ Changes how waitress works; only ``threads`` does so, too. Its hooks, none of th
 ``requests_lock``, ``close_when_flushed`` and ``will_close``, ``HTTPRequestParser.parse_header``,
 ``received``, ``body_rcv`` and ``expect_continue``, ``OverflowableBuffer.overflow``,
 ``ChunkedReceiver.control_line`` and ``trailer``, ``ErrorTask.execute``, ``WSGITask.service``,
-``TcpWSGIServer.channel_class``, ``maintenance``, ``active_channels`` and ``trigger``.
+``TcpWSGIServer.channel_class``, ``add_task``, ``maintenance``, ``active_channels`` and ``trigger``.
 ``tests/server/test_strict_http.py`` fails when one of them changes.
 Rules are those of RFC 9112 (HTTP/1.1), where a server may refuse and a lenient one can be misled.
 """
@@ -36,6 +36,7 @@ from sesam_connector_sdk.errors import (
     TransferBrokenError,
 )
 from sesam_connector_sdk.web import events
+from sesam_connector_sdk.web.health import PROBED_ROUTES
 from sesam_connector_sdk.web.problems import document
 
 _ONLY_ONCE = (
@@ -318,9 +319,12 @@ class StrictServer(TcpWSGIServer):  # type: ignore[misc]
         client_timeout: Seconds that a request may take to arrive, head and body, and that a client
             may take nothing of its answer.
         max_buffered: Bytes of bodies held at once.
+        reserved: Threads for probes only, who must be answered also while all others hang. Of two,
+            one may wait for a check.
     """
 
     channel_class = StrictChannel
+    reserved: Any
     client_timeout = 60.0
     max_buffered = 40 * 1024 * 1024
 
@@ -333,6 +337,11 @@ class StrictServer(TcpWSGIServer):  # type: ignore[misc]
         for channel in list(self.active_channels.values()):
             held += channel.held()
         return self.max_buffered - held
+
+    def add_task(self, task: StrictChannel) -> None:
+        """Called by waitress when a channel has a request to be worked on."""
+        probed = task.requests[0].path in PROBED_ROUTES
+        (self.reserved if probed else self.task_dispatcher).add_task(task)
 
     def maintenance(self, now: float) -> None:
         """Called by waitress' loop every ``cleanup_interval`` seconds."""

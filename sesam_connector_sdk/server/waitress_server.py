@@ -22,6 +22,7 @@ from .threads import WarmThreads
 
 _POLL_SECONDS = 1.0
 _DRAIN_POLL_SECONDS = 0.05
+_RESERVED_THREADS = 2
 
 
 class WaitressServer:
@@ -51,6 +52,7 @@ class WaitressServer:
             threads.shutdown()
             wasyncore.close_all(self._map)
             raise
+        self._server.reserved = WarmThreads(_RESERVED_THREADS)
         self._server.client_timeout = settings.client_timeout
         self._server.max_buffered = settings.max_buffered_bytes
         self._stop.wake(lambda: self._server.pull_trigger())
@@ -79,7 +81,8 @@ class WaitressServer:
         deadline = time.monotonic() + self._settings.drain_timeout
         while (finished := self._close_idle()) is False and time.monotonic() < deadline:
             self._loop_once(_DRAIN_POLL_SECONDS)
-        self._server.task_dispatcher.shutdown(timeout=1 if finished else 0)
+        for threads in (self._server.task_dispatcher, self._server.reserved):
+            threads.shutdown(timeout=1 if finished else 0)
         # First this: a closed trigger's number may be someone else's file by the next signal.
         self._stop.wake(None)
         wasyncore.close_all(self._map)

@@ -19,8 +19,8 @@ _log = logging.getLogger("sesam_connector_sdk.ready")
 class Probe:
     """Asks one connector's ``check``, one at a time, in a thread of its own.
 
-    Whoever asks first waits for the answer, others meanwhile get the one before it: however many
-    ask while a check hangs, one thread of the server waits, and only once.
+    Whoever asks first waits for the answer, for a while; who asks while a check hangs gets the
+    answer before it.
 
     Args:
         connector: An opened connector.
@@ -30,6 +30,7 @@ class Probe:
 
     def __init__(self, connector: Connector[Any], interval: float, timeout: float) -> None:
         self._connector = connector
+        self._checks = type(connector).check is not Connector.check
         self._interval = interval
         self._timeout = timeout
         self._lock = threading.Lock()
@@ -39,8 +40,8 @@ class Probe:
 
     def ready(self) -> bool:
         """Whether the last check has found the other side there."""
-        if type(self._connector).check is Connector.check:
-            return True  # nothing to check, so no thread for it
+        if not self._checks:
+            return True  # so no thread for it
         with self._lock:
             if self._running or time.monotonic() < self._until:
                 return bool(self._ready)
@@ -55,6 +56,10 @@ class Probe:
             if not done.wait(self._timeout):
                 self._overdue()
         return bool(self._ready)
+
+    def last(self) -> bool:
+        """The same, without asking."""
+        return bool(self._ready) or not self._checks
 
     def _check(self, done: threading.Event) -> None:
         problem = None

@@ -66,6 +66,21 @@ class Checked(Sink[Settings]):
             self.gate.set()
 
 
+class Stuck(Checked):
+    """Its writes hang until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_work = threading.Semaphore(0)
+        self.let_go = threading.Event()
+
+    def write(self, batch: Batch) -> None:
+        """Wait, then take every entity."""
+        self.at_work.release()
+        self.let_go.wait(PATIENCE_SECONDS)
+        super().write(batch)
+
+
 def ready(client: Client) -> bool:
     """What /readyz says, which is one of two answers and nothing more."""
     return said(client.send("GET", "/readyz", None, {}))
@@ -177,6 +192,49 @@ def test_while_a_check_is_on_its_way_the_last_answer_holds(serving: Serving) -> 
             assert sink.begun.wait(PATIENCE_SECONDS)
             assert [ready(client) for _ in range(10)] == [True] * 10
         assert first.result(PATIENCE_SECONDS) is False
+
+
+def test_while_every_thread_hangs_both_are_answered(serving: Serving) -> None:
+    """Also while a check hangs, too: probes have threads of their own, and one of them is free.
+
+    Seen to fail when probes wait for a thread like any request, and with one thread for them.
+    """
+    sink = Stuck()
+    client = serving(sink, **ANEW, check_timeout=PATIENCE_SECONDS, threads=12)
+    with ThreadPoolExecutor(16) as pool:
+        posts = [pool.submit(client.post, [{"_id": f"{at}"}]) for at in range(15)]
+        try:
+            assert all(sink.at_work.acquire(timeout=PATIENCE_SECONDS) for _ in range(12))
+            assert ready(client)
+            assert alive(client)
+            with sink.hanging():
+                waiting = pool.submit(ready, client)
+                assert sink.begun.wait(PATIENCE_SECONDS)
+                assert ready(client)
+                assert alive(client)
+            assert waiting.result()
+            assert not any(post.done() for post in posts)
+        finally:
+            sink.let_go.set()
+        assert [post.result().status for post in posts] == [200] * 15
+
+
+def test_of_several_checks_that_hang_one_is_waited_for(serving: Serving) -> None:
+    """Not one by each who asks, or the probes' threads would not do.
+
+    Seen to fail when each connector's check is waited for by somebody else.
+    """
+    one, two = Checked(), Checked()
+    one.route, two.route = "/one", "/two"
+    client = serving(one, two, **ANEW, check_timeout=PATIENCE_SECONDS)
+    assert ready(client)
+    with ThreadPoolExecutor(1) as pool, one.hanging(), two.hanging():
+        waiting = pool.submit(ready, client)
+        assert one.begun.wait(PATIENCE_SECONDS)
+        assert [ready(client) for _ in range(5)] == [True] * 5
+        assert alive(client)
+        assert not two.begun.is_set()
+        assert not waiting.done()
 
 
 def test_before_the_first_check_has_come_back_nothing_is_ready(serving: Serving) -> None:
