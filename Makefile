@@ -52,7 +52,7 @@ lint: setup  ## style, types, and the rooms' one-way doors
 docs: setup  ## build docs/ strictly into build/docs
 	$(BIN)/sphinx-build -q -n -W --keep-going -b html docs build/docs
 
-image-test: setup  ## build the sink's image and try it in the box that a node gives it
+image-test: setup  ## build the images of the example and the template, and try them in the box that a node gives
 	$(BIN)/python -m pytest -m image -s tests/image
 
 soak: setup  ## replace replicas behind nginx under load, and look at what arrived, in about two minutes
