@@ -66,6 +66,18 @@ class Checked(Sink[Settings]):
             self.gate.set()
 
 
+class One(Checked):
+    """The first of two."""
+
+    route = "/one"
+
+
+class Two(Checked):
+    """The second."""
+
+    route = "/two"
+
+
 class Stuck(Checked):
     """Its writes hang until they are let go."""
 
@@ -224,8 +236,7 @@ def test_of_several_checks_that_hang_one_is_waited_for(serving: Serving) -> None
 
     Seen to fail when each connector's check is waited for by somebody else.
     """
-    one, two = Checked(), Checked()
-    one.route, two.route = "/one", "/two"
+    one, two = One(), Two()
     client = serving(one, two, **ANEW, check_timeout=PATIENCE_SECONDS)
     assert ready(client)
     with ThreadPoolExecutor(1) as pool, one.hanging(), two.hanging():
@@ -269,13 +280,6 @@ def test_where_no_thread_can_be_started_it_is_not_ready(
 
 def test_all_connectors_of_a_service_have_to_be_ready(serving: Serving) -> None:
     """One that is not is enough."""
-
-    class One(Checked):
-        route = "/one"
-
-    class Two(Checked):
-        route = "/two"
-
     one, two = One(), Two()
     client = serving(one, two, **ANEW)
 
