@@ -47,14 +47,17 @@ _INSERTS: dict[str, Callable[[Table], Insert]] = {
     "postgresql": postgresql.insert,
 }
 
+_ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(5470)"}
+"""Waits for whoever else makes the tables, until the end of the transaction."""
+
 AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 """What the library raises when the database is away, locked, or has no connection left."""
 
 LARGEST = 2**63 - 1
 """The largest integer that a column holds."""
 
-_PAGE = 500
-"""Rows that are fetched at once; a reader holds no more of them in memory."""
+_PAGE = 50
+"""Rows that are fetched at once. A reader holds them, and each may be as large as an entity."""
 
 
 class Database:
@@ -145,11 +148,12 @@ class Database:
             if self._complete:
                 return
             try:
-                self._metadata.create_all(self._engine)
-            except (exc.ProgrammingError, exc.IntegrityError) as error:
+                with self._engine.begin() as connection:
+                    connection.exec_driver_sql(_ALONE[connection.dialect.name])
+                    self._metadata.create_all(connection)
+            except exc.ProgrammingError as error:
                 raise TargetUnavailable(
-                    "The tables could not be made: another process does, or the user may not"
-                    f" ({_name(error)})."
+                    f"The tables are missing, and the user may not make them ({_name(error)})."
                 ) from error
             self._complete = True
 

@@ -14,7 +14,7 @@ from .database import AWAY, LARGEST, Database, refusals
 from .settings import SqlSettings
 
 _ROWS = 500
-"""Rows in a statement."""
+"""Rows in a statement; a batch of as many costs one."""
 _ID_BYTES = 1000
 """Longest ``_id``: PostgreSQL has no room for a much longer one in an index."""
 
@@ -29,6 +29,7 @@ class SqlSink(Sink[SqlSettings]):
     """
 
     route = "/{table}"
+    batch_size = _ROWS
     retryable = AWAY
 
     def open(self) -> None:

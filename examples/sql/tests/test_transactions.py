@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -95,6 +96,23 @@ def test_two_batches_of_the_same_entities_in_another_order_both_go_through(place
             return push(sink, batch, path=place.path).status
 
         assert set(pool.map(write, orders)) == {200}
+
+
+def test_all_may_make_the_tables_at_once(place: Place) -> None:
+    """Eight processes begin at the same moment, with no table there: each writes.
+
+    Seen to fail when nobody waits for whoever makes them.
+    """
+    begin = threading.Barrier(8)
+
+    def write(number: int) -> int:
+        with opened(SqlSink(place.settings())) as sink:
+            begin.wait(PATIENCE)
+            return push(sink, [{"_id": str(number)}], path=place.path).status
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(write, range(8))) == [200] * 8
+    assert place.living() == [str(number) for number in range(8)]
 
 
 def half_written(place: Place, connection: Connection) -> Callable[[], object]:
