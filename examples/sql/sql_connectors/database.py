@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import math
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -48,7 +47,7 @@ _INSERTS: dict[str, Callable[[Table], Insert]] = {
 }
 
 _ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(5470)"}
-"""Waits for whoever else makes the tables, until the end of the transaction."""
+"""Waits for whoever else makes the tables, here or in another process, until they are made."""
 
 AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 """What the library raises when the database is away, locked, or has no connection left."""
@@ -79,7 +78,6 @@ class Database:
             Column("last", BigInteger, nullable=False),
         )
         self._complete = False
-        self._completing = threading.Lock()
 
     def close(self) -> None:
         """Close every connection."""
@@ -144,18 +142,17 @@ class Database:
         return number
 
     def _make_tables(self) -> None:
-        with self._completing:
-            if self._complete:
-                return
-            try:
-                with self._engine.begin() as connection:
-                    connection.exec_driver_sql(_ALONE[connection.dialect.name])
-                    self._metadata.create_all(connection)
-            except exc.ProgrammingError as error:
-                raise TargetUnavailable(
-                    f"The tables are missing, and the user may not make them ({_name(error)})."
-                ) from error
-            self._complete = True
+        if self._complete:
+            return
+        try:
+            with self._engine.begin() as connection:
+                connection.exec_driver_sql(_ALONE[connection.dialect.name])
+                self._metadata.create_all(connection)
+        except exc.ProgrammingError as error:
+            raise TargetUnavailable(
+                f"The tables are missing, and the user may not make them ({_name(error)})."
+            ) from error
+        self._complete = True
 
 
 @contextlib.contextmanager
