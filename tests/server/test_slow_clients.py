@@ -18,8 +18,7 @@ from tests.wire import Client, eventually, read_reply
 from .hostile import GOOD, dripping, good, process, rest, served
 
 TIMEOUT = 1.0
-NOTICED = 2.5
-"""Seconds within which a timeout of one second has been noticed, looking once a second."""
+"""Seconds that a client has. What must happen after them is waited for, however long it takes."""
 
 IN_THE_HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nX-A: "
 IN_THE_BODY = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n"
@@ -29,9 +28,9 @@ BEFORE_ALL = b"P"
 
 @pytest.mark.parametrize("connections", [200, 60], ids=["room-for-all", "more-than-connections"])
 def test_a_hundred_slow_senders_lose_their_connections_and_nobody_else(connections: int) -> None:
-    """A byte now and then, in the head or the body: each is gone soon after its time.
+    """A byte now and then, in the head or the body: each is gone once its time is over.
 
-    A good request is answered meanwhile; where they take every connection, once their time is over.
+    A good request is answered all the same, also where they take every connection.
     Seen to fail when only idle connections are dropped, as waitress does by itself.
     """
     with served(client_timeout=TIMEOUT, connections=connections) as server:
@@ -40,16 +39,22 @@ def test_a_hundred_slow_senders_lose_their_connections_and_nobody_else(connectio
             server.client, 100, IN_THE_HEAD, IN_THE_BODY, IN_A_CHUNK, BEFORE_ALL
         ) as senders:
             assert good(server.client).status == 200
-            answered = time.monotonic() - began
             eventually(lambda: not senders, "every slow connection is dropped")
-            gone = time.monotonic() - began
+            assert time.monotonic() - began >= TIMEOUT
             assert good(server.client).status == 200
 
-        rounds = 1 if connections > 100 else 2
-        assert answered < (TIMEOUT if rounds == 1 else 2 * (TIMEOUT + NOTICED))
-        assert TIMEOUT <= gone < rounds * (TIMEOUT + NOTICED)
         inside = server.server._server
         eventually(lambda: not inside.active_channels, "nothing of them is left")
+
+
+def test_a_good_request_does_not_wait_for_slow_senders() -> None:
+    """A hundred drip on, and it is answered. Seen to fail when there is room for sixty only."""
+    with (
+        served(client_timeout=600.0, connections=200) as server,
+        dripping(server.client, 100, IN_THE_HEAD, IN_THE_BODY, IN_A_CHUNK, BEFORE_ALL) as senders,
+    ):
+        assert good(server.client).status == 200
+        assert len(senders) == 100
 
 
 def test_a_slow_sender_who_is_done_in_time_is_answered() -> None:
@@ -80,18 +85,12 @@ def test_stalled_readers_lose_their_connections_and_nobody_else(threads: int) ->
     loop never gets to write to them.
     """
     with served(client_timeout=TIMEOUT, threads=threads) as server, ExitStack() as stack:
-        began = time.monotonic()
         readers = [stack.enter_context(small_window(server.client)) for _ in range(20)]
         for each in readers:
             each.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
         assert good(server.client).status == 200
-        answered = time.monotonic() - began
-
-        rounds = 1 if threads > 20 else 2
-        assert answered < (TIMEOUT if rounds == 1 else 2 * (TIMEOUT + NOTICED))
         inside = server.server._server
         eventually(lambda: not inside.active_channels, "every stalled connection is dropped")
-        assert time.monotonic() - began < rounds * (TIMEOUT + NOTICED)
         came = rest(readers[0])
         assert came.startswith(b"HTTP/1.1 200 OK")
         assert len(came) < server.pieces * 2**20
@@ -120,10 +119,8 @@ def test_slow_senders_do_not_keep_a_process_from_its_end(tmp_path: Path) -> None
         client = connector.listening()
         with dripping(client, 20, IN_THE_HEAD, IN_THE_BODY, IN_A_CHUNK) as senders:
             assert client.post([{"_id": "1"}]).status == 200
-            began = time.monotonic()
 
             assert connector.end(signal.SIGTERM) == 1
-            assert time.monotonic() - began < 1 + NOTICED
             eventually(lambda: not senders, "their connections are gone")
     assert "stopped with unfinished requests after 1.0 s" in connector.output()
 
