@@ -429,7 +429,10 @@ RESERVED = ("_id", "_deleted", "_updated")
 KEYS = st.sampled_from(['"_id"', '"_deleted"', '"_updated"', '"x"', '"\\u005fid"', '"my_id"'])
 VALUES = st.sampled_from(['"1"', '""', "7", '{"_id":"2"}', '"_deleted"', '["_updated"]', '"\\\\"'])
 SPELLED = st.lists(st.tuples(KEYS, VALUES), max_size=4)
-WITH_ID = st.builds(lambda rest: [('"_id"', '"1"'), *rest], SPELLED)
+ORDINARY = st.tuples(st.sampled_from(['"_deleted"', '"_updated"']), st.just("7"))
+WITH_ID = st.builds(
+    lambda rest: [('"_id"', '"1"'), *rest], SPELLED | st.lists(ORDINARY, max_size=2)
+)
 
 
 def verdict(documents: list[str]) -> type[Exception] | None:

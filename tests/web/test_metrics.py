@@ -185,7 +185,7 @@ def test_no_request_can_add_a_label(serving: Serving, sink: ObedientSink) -> Non
 
     def send(at: int) -> None:
         for path in HOSTILE:
-            raw = path.encode("latin-1")
+            raw = f"{path}{at}".encode("latin-1")
             body = json.dumps([{"_id": f"{path}-{at}"}]).encode()
             for method in (b"POST", b"GET", b"BREW", b"DELETE"):
                 head = b"%b %b HTTP/1.1\r\nHost: x%d\r\nContent-Length: %d\r\n\r\n"
@@ -212,6 +212,9 @@ def test_no_request_can_add_a_label(serving: Serving, sink: ObedientSink) -> Non
         *("connector", "kind", "status", "code", "class", "outcome")
     }
     assert {text for name, text in own if name == "status"} <= {"400", "404", "405", "422"}
+    assert {text for name, text in own if name == "code"} <= {
+        *("malformed-request", "unknown-route", "method-not-allowed", "rejected", "ok")
+    }
 
 
 def test_it_is_scraped_while_requests_are_answered(serving: Serving, sink: ObedientSink) -> None:
