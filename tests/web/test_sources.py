@@ -188,7 +188,10 @@ def test_a_page_that_fails_is_no_page(serving: Serving) -> None:
 
 
 def test_a_client_that_goes_away_ends_the_read_and_frees_its_place(serving: Serving) -> None:
-    """The cursor is let go of, and the next request is answered."""
+    """The cursor is let go of, and the next request is answered.
+
+    Seen to fail when the place is never given back.
+    """
 
     class One(Table):
         concurrency = 1

@@ -65,6 +65,19 @@ def test_a_broken_body_leaves_nothing_in_the_queue(
     assert_discreet(emulator, answer.text, sink.log)
 
 
+def test_a_large_body_that_breaks_at_its_end_leaves_nothing_either(
+    emulator: Emulator, queue: str
+) -> None:
+    """Thousands of good entities, enough for hundreds of sends, stand before the wrong one.
+
+    Seen to fail when entities are sent while the body is still being checked.
+    """
+    entities = [{"_id": f"{number}", "text": CANARY * 5} for number in range(3000)]
+    with local(variables(emulator, MAX_BATCH_MESSAGES="10")) as sink:
+        assert sink.post(f"/{queue}", [*entities, {}]).status == 422
+    assert_untouched(emulator, queue)
+
+
 def test_one_entity_without_the_payload_field_stops_the_batch(
     emulator: Emulator, queue: str
 ) -> None:
