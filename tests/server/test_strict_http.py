@@ -59,6 +59,8 @@ PARAMETERS = {
     "task.ErrorTask.execute": ["self"],
     "task.Task.set_close_on_finish": ["self"],
     "task.Task.write": ["self", "data"],
+    "task.Task.build_response_header": ["self"],
+    "channel.HTTPChannel.write_soon": ["self", "data"],
     "task.ThreadedTaskDispatcher.__init__": ["self"],
     "task.ThreadedTaskDispatcher.set_thread_count": ["self", "count"],
     "task.ThreadedTaskDispatcher.shutdown": ["self", "cancel_pending", "timeout"],
@@ -95,6 +97,9 @@ DEFAULTS = {
     "receiver.ChunkedReceiver.trailer": b"",
     "task.Task.status": "200 OK",
     "task.Task.content_length": None,
+    "task.Task.complete": False,
+    "task.Task.wrote_header": False,
+    "task.Task.content_bytes_written": 0,
     "task.ErrorTask.complete": True,
     "utilities.RequestEntityTooLarge.code": 413,
     "utilities.RequestHeaderFieldsTooLarge.code": 431,
@@ -214,6 +219,7 @@ def test_waitress_calls_every_hook(stepped: Stepped, monkeypatch: pytest.MonkeyP
         (StrictParser, "received"),
         (StrictParser, "parse_header"),
         (strict_http.ProblemTask, "execute"),
+        (strict_http.BreakableTask, "write"),
         (StrictServer, "maintenance"),
     ]
     for kind, name in hooks:
@@ -224,6 +230,28 @@ def test_waitress_calls_every_hook(stepped: Stepped, monkeypatch: pytest.MonkeyP
         stepped.until(lambda: channel.heard_out_since)
 
     assert {f"{kind.__name__}.{name}" for kind, name in hooks} - called == set()
+
+
+def test_a_short_answer_goes_out_with_its_head(
+    stepped: Stepped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one piece, and complete. Seen to fail when waitress writes it, in two."""
+    sent: list[bytes] = []
+    send = StrictChannel.send
+
+    def noting(channel: StrictChannel, data: bytes, **how: Any) -> Any:
+        sent.append(bytes(data))
+        return send(channel, data, **how)
+
+    monkeypatch.setattr(StrictChannel, "send", noting)
+    client, channel = stepped.connect()
+    with client:
+        client.sendall(GOOD)
+        stepped.until(lambda: sent and not channel.requests)
+
+    assert len(sent) == 1
+    assert sent[0].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert sent[0].endswith(b"\r\n\r\ndone")
 
 
 def test_waitress_keeps_its_channels_where_they_are_looked_for(stepped: Stepped) -> None:
