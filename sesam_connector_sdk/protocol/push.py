@@ -47,17 +47,18 @@ class PushParameters:
         Raises:
             InvalidParameter: A flag is neither ``true`` nor ``false``.
         """
-        values: dict[str, Any] = {name: query.get(name) or None for name in _TEXTS}
+        values: dict[str, Any] = {name: query[name] or None for name in _TEXTS if name in query}
         for name in _FLAGS:
-            values[name] = _flag(name, query.get(name))
+            if name in query:
+                values[name] = _flag(name, query[name])
         return cls(**values)
 
 
-def _flag(name: str, text: str | None) -> bool:
+def _flag(name: str, text: str) -> bool:
     # Clients of Sesam send Python's True as well as the documented true.
-    value = {"true": True, "false": False, "": False}.get((text or "").lower())
+    value = {"true": True, "false": False, "": False}.get(text.lower())
     if value is None:
         raise InvalidParameter(
-            f"Query parameter {name} is {printable(text or '', 20)!r}; send true or false."
+            f"Query parameter {name} is {printable(text, 20)!r}; send true or false."
         )
     return value

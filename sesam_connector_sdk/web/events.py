@@ -31,15 +31,16 @@ def log(level: int, heading: str, said: Mapping[str, Any] | None = None, **named
     """
     if not LOG.isEnabledFor(level):
         return
-    known = {name: value for name, value in named.items() if value not in (None, "", [])}
-    text = "".join(f" {name}={shown(value)}" for name, value in known.items())
-    fields = {"message": heading, **(said or {}), **known}
-    LOG.log(level, "%s%s", heading, text, extra={"connector_fields": fields})
+    known = {name: value for name, value in named.items() if value or value == 0}
+    text = heading + "".join([f" {name}={shown(value)}" for name, value in known.items()])
+    extra = {"connector_fields": {"message": heading, **(said or {}), **known}}
+    # Not by LOG.log, which looks for the line that called it: that is this one, each time.
+    LOG.handle(LOG.makeRecord(LOG.name, level, __file__, 0, text, (), None, extra=extra))
 
 
 def shown(value: Any) -> str:
     """A field's value within a line: a text is quoted where a blank in it could be misread."""
     if isinstance(value, str):
         text = printable(value, 1000)
-        return '"' + text.replace('"', "'") + '"' if {" ", '"'} & {*text} else text
+        return '"' + text.replace('"', "'") + '"' if " " in text or '"' in text else text
     return msgspec.json.encode(value).decode()
