@@ -43,6 +43,7 @@ class AccessLog:
         """Before routing."""
         req.context.started = time.monotonic()
         req.context.metrics = self._metrics
+        req.context.query = parameters(req)
         req.context.trace = TraceParent.parse(req.get_header("traceparent") or "")
         # The process lives while it drains: a liveness probe must not end it early.
         if req.path not in OWN_ROUTES and self._draining():
@@ -101,7 +102,7 @@ def log_request(req: falcon.Request, status: int) -> None:
 
 def _whose(req: falcon.Request) -> dict[str, str | None]:
     """What tells the request from others: the pipe's, the hub's and the trace's names for it."""
-    query = parameters(req)
+    query: dict[str, str] = getattr(req.context, "query", {})
     trace = getattr(req.context, "trace", None)
     return {
         "pipe": printable(query.get("pipe_id", ""), _LONGEST_ID),

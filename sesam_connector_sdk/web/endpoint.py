@@ -6,7 +6,7 @@ Knows Falcon; imports ``connector``, ``errors`` and ``settings`` only.
 from __future__ import annotations
 
 import contextlib
-import threading
+import queue
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, ClassVar
@@ -37,7 +37,9 @@ class Endpoint(ABC):
     """Its connector's class and kind, as metrics name them."""
 
     def __init__(self, connector: Connector[Any], settings: ServerSettings) -> None:
-        self._places = threading.BoundedSemaphore(connector.concurrency or settings.threads)
+        self._places = queue.SimpleQueue[None]()
+        for _ in range(connector.concurrency or settings.threads):
+            self._places.put(None)
         self._timeout = settings.request_timeout
         self._any_path = connector.route is None
 
@@ -52,12 +54,14 @@ class Endpoint(ABC):
         Raises:
             Throttled: None was free until the request's deadline.
         """
-        if not self._places.acquire(timeout=request.remaining()):
-            raise Throttled("The connector takes no more requests at once.")
+        try:
+            self._places.get(timeout=request.remaining())
+        except queue.Empty:
+            raise Throttled("The connector takes no more requests at once.") from None
         try:
             yield
         finally:
-            self._places.release()
+            self._places.put(None)
 
     def circumstances(
         self, req: falcon.Request, fields: Mapping[str, str], protocol: Set[str] = frozenset()
@@ -69,7 +73,7 @@ class Endpoint(ABC):
             fields: The fields of the route.
             protocol: Query parameters that are not the author's.
         """
-        query = parameters(req)
+        query: dict[str, str] = req.context.query
         trace = req.context.trace
         return {
             "fields": {} if self._any_path else fields,

@@ -8,9 +8,9 @@ anything from a request.
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import falcon
@@ -47,6 +47,8 @@ class Metrics:
             _WHO,
             registry=self._registry,
         )
+        # To find a metric by its labels anew costs more than to count: they are few, so remembered.
+        self._labelled = functools.cache(_labelled)
 
     def page(self) -> bytes:
         """Everything, in Prometheus' text format."""
@@ -55,7 +57,7 @@ class Metrics:
     def begin(self, req: falcon.Request, endpoint: Any) -> None:
         """A request has found its endpoint."""
         req.context.endpoint = endpoint
-        self._at_work.labels(*endpoint.who).inc()
+        self._labelled(self._at_work, *endpoint.who).inc()
 
     def end(self, req: falcon.Request, status: int) -> None:
         """A request has been answered, or its answer was broken off.
@@ -66,22 +68,22 @@ class Metrics:
         """
         endpoint = getattr(req.context, "endpoint", None)
         who = endpoint.who if endpoint else _NOBODY
-        self._requests.labels(*who, status, _code(req.context)).inc()
+        self._labelled(self._requests, *who, status, _code(req.context)).inc()
         taken = time.monotonic() - req.context.started
-        self._duration.labels(*who, f"{status // 100}xx").observe(taken)
+        self._labelled(self._duration, *who, f"{status // 100}xx").observe(taken)
         if endpoint:
-            self._at_work.labels(*who).dec()
-            self._bytes.labels(*who).inc(_length(req))
+            self._labelled(self._at_work, *who).dec()
+            self._labelled(self._bytes, *who).inc(_length(req))
             self._account(req.context, who, endpoint.outcome)
 
     def _account(self, context: Any, who: tuple[str, str], success: str) -> None:
         outcomes = _outcomes(context, success)
         for outcome, count in outcomes.items():
-            self._entities.labels(*who, outcome).inc(count)
+            self._labelled(self._entities, *who, outcome).inc(count)
         if outcomes:
-            self._batch.labels(*who).observe(sum(outcomes.values()))
+            self._labelled(self._batch, *who).observe(sum(outcomes.values()))
         if (spent := getattr(context, "target_seconds", None)) is not None:
-            self._target.labels(*who).observe(spent)
+            self._labelled(self._target, *who).observe(spent)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"sesam_connector_{name}", text, (*_WHO, *labels), registry=self._registry)
@@ -114,15 +116,25 @@ class MetricsPage:
         resp.content_type = CONTENT_TYPE_PLAIN_0_0_4
 
 
-@contextlib.contextmanager
-def at_target(req: falcon.Request) -> Iterator[None]:
+class AtTarget:
     """Add the time of a ``with`` block to what the request has spent in the connector's code."""
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        spent = getattr(req.context, "target_seconds", 0.0)
-        req.context.target_seconds = spent + time.perf_counter() - started
+
+    __slots__ = ("_context", "_started")
+
+    def __init__(self, req: falcon.Request) -> None:
+        self._context = req.context
+        self._started = 0.0
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        spent = getattr(self._context, "target_seconds", 0.0)
+        self._context.target_seconds = spent + time.perf_counter() - self._started
+
+
+def _labelled(metric: Any, *labels: object) -> Any:
+    return metric.labels(*labels)
 
 
 def _code(context: Any) -> str:

@@ -18,8 +18,8 @@ from sesam_connector_sdk.settings import ServerSettings
 from sesam_connector_sdk.sink import Batch, Sink, deliver, part_in_full_sync
 
 from .bodies import body, require_json
-from .endpoint import Endpoint, parameters
-from .metrics import at_target
+from .endpoint import Endpoint
+from .metrics import AtTarget
 
 
 class SinkEndpoint(Endpoint):
@@ -42,7 +42,7 @@ class SinkEndpoint(Endpoint):
         """Take one batch."""
         request = PushRequest(
             **self.circumstances(req, fields, PARAMETERS),
-            push=PushParameters.parse(parameters(req)),
+            push=PushParameters.parse(req.context.query),
         )
         # Around all the rest: a request that is refused for whatever reason was not delivered.
         with part_in_full_sync(self._sink, request) as part:
@@ -50,7 +50,7 @@ class SinkEndpoint(Endpoint):
             with body(req, self._longest) as stream, self.place(request):
                 batch = Batch(stream, request, self._limits)
                 req.context.batch = batch
-                receipt = deliver(self._sink, batch, part, around=lambda: at_target(req))
+                receipt = deliver(self._sink, batch, part, around=lambda: AtTarget(req))
         req.context.receipt = receipt
         req.context.entities = len(batch)
         resp.data = msgspec.json.encode(receipt)

@@ -16,7 +16,7 @@ from sesam_connector_sdk.settings import ServerSettings
 from sesam_connector_sdk.source import Pull, Source, asked
 
 from . import streams
-from .endpoint import Endpoint, parameters
+from .endpoint import Endpoint
 
 _PAGE_BYTES = 1024 * 1024
 """A page is held back up to this size, so that one that fails is none rather than half of one."""
@@ -38,7 +38,7 @@ class SourceEndpoint(Endpoint):
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, /, **fields: str) -> None:
         """Give the entities that are asked for."""
-        wanted = PullParameters.parse(parameters(req))
+        wanted = PullParameters.parse(req.context.query)
         request = asked(self._source, wanted, **self.circumstances(req, fields, PARAMETERS))
         with contextlib.ExitStack() as held:
             held.enter_context(self.place(request))

@@ -55,7 +55,7 @@ def _timed(made: Iterator[bytes], req: falcon.Request) -> Iterator[bytes]:
     """The same, with the time that each takes counted as time of the connector's code."""
     with contextlib.closing(made):  # type: ignore[type-var]  # pieces() is a generator
         while True:
-            with metrics.at_target(req):
+            with metrics.AtTarget(req):
                 piece = next(made, None)
             if piece is None:
                 return
