@@ -41,7 +41,7 @@ def without_updated(body: bytes) -> object:
 def test_the_published_pipe_puts_its_two_entities_into_the_queue(emulator: Emulator) -> None:
     """The official client receives both entities, in order, exactly as the hub sent them.
 
-    Seen to fail when the sink encodes entities anew and when it sends the empty batch.
+    Seen to fail when the sink encodes entities anew, and when it sends a message for no entities.
     """
     with process(variables(emulator)) as sink:
         assert push_the_pipe(sink) == [200, 200]

@@ -180,10 +180,7 @@ def test_a_drain_that_is_too_short_for_a_send_loses_nothing(emulator: Emulator, 
 def test_ended_after_a_200_every_message_is_in_the_queue(
     emulator: Emulator, queue: str, number: signal.Signals
 ) -> None:
-    """The process is gone as soon as it has answered 200, and nothing went with it.
-
-    Seen to fail when `write` returns before the last acknowledgement.
-    """
+    """The process is gone as soon as it has answered 200, and nothing went with it."""
     with started(variables(emulator, MAX_BATCH_MESSAGES="10")) as sink:
         assert sink.post(f"/{queue}", BATCH).status == 200
         sink.signal(number)
