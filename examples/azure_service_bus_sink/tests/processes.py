@@ -12,11 +12,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO
 from urllib.parse import urlencode
 
 from .support import JSON, PATIENCE, Answer, Body, encoded, eventually
+
+_COMPLAINT = re.compile(r"py\.warnings|an error that nobody can catch|the thread \S+ ended")
+"""A warning, such as of a socket left open, and what has ended where nobody could catch it."""
+
+
+def complaints_in(lines: Iterable[str]) -> list[str]:
+    """The lines of a log in which Python complains."""
+    return [line for line in lines if _COMPLAINT.search(line)]
 
 
 class _Lines(threading.Thread):
@@ -87,8 +95,8 @@ class SinkProcess:
 
     @property
     def complaints(self) -> str:
-        """What it has written to stderr: refused settings, and Python's own warnings."""
-        return self._err.text
+        """Refused settings, on stderr, and what Python has to complain of, in lines of the log."""
+        return "\n".join([*self._err.lines, *complaints_in(self._out.lines)])
 
     def listen(self) -> SinkProcess:
         """Wait until it says that it listens."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,9 +14,28 @@ from azure.servicebus.aio import ServiceBusSender
 from service_bus_emulator import Emulator
 
 from .plays import Census, hammer
+from .processes import complaints_in
 from .support import eventually, local, variables
 
 QUEUES = 6
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_socket_that_is_left_open_is_a_complaint(log_format: str) -> None:
+    """The SDK logs what Python warns of, so that is where all these tests look for it.
+
+    Seen to fail when only stderr is looked at.
+    """
+    program = (
+        "import socket; from sesam_connector_sdk.server import logs;"
+        f"logs.configure('INFO', '{log_format}'); socket.socket()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, check=True
+    )
+
+    (complaint,) = complaints_in([*run.stdout.splitlines(), *run.stderr.splitlines()])
+    assert "unclosed <socket" in complaint
 
 
 def test_two_hundred_requests_with_faults_leave_no_socket_and_no_thread(
