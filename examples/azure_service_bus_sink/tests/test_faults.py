@@ -71,7 +71,7 @@ def test_a_fault_has_its_status(outcomes: Outcomes, case: Case, shape: str) -> N
 def test_a_fault_is_answered_in_bounded_time(outcomes: Outcomes, case: Case, shape: str) -> None:
     """No fault holds a request longer than its time limits add up to.
 
-    Seen to fail, with `release`, `modify` and `short reject`, without the watchdog.
+    Seen to fail without the watchdog: one request hangs, and the whole play with it.
     """
     assert outcomes[case.name, shape].answer.seconds < LONGEST
 
@@ -81,7 +81,7 @@ def test_a_fault_is_answered_in_bounded_time(outcomes: Outcomes, case: Case, sha
 def test_after_a_fault_the_next_request_works(outcomes: Outcomes, case: Case, shape: str) -> None:
     """Once the fault is over, the next request is accepted and its message is there.
 
-    Seen to fail, with `release`, `modify` and `short reject`, without the watchdog.
+    Seen to fail without the watchdog: one request hangs, and the whole play with it.
     """
     outcome = outcomes[case.name, shape]
     assert outcome.following.status == ACCEPTED

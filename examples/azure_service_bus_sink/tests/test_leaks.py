@@ -44,7 +44,7 @@ def test_two_hundred_requests_with_faults_leave_no_socket_and_no_thread(
     """After 200 requests, a quarter of them into a fault, there is as much as after the first.
 
     The process runs in development mode, and its end fails the test if a socket was left to the
-    garbage collector. Seen to fail without the books of `sockets`.
+    garbage collector. Seen to fail with the usual event loop instead of `SocketLoop`.
     """
     before, after = leaks
     assert after.sockets <= before.sockets
