@@ -224,8 +224,7 @@ def test_every_chunk_size_and_every_truncation_is_cut_as_a_whole_parse_would() -
 def test_an_item_larger_than_a_chunk_is_one_item_wherever_the_chunks_end(item: bytes) -> None:
     """No place in a valid item makes the end of a chunk look like a fault.
 
-    Seen to fail when the parser's "invalid number" for half a number, or the second half of a
-    surrogate pair, counts as malformed.
+    Seen to fail when the parser's "invalid number" for half a number counts as malformed.
     """
     for offset in range(13):
         assert cut(b" " * offset + b"[" + item + b"]") == [item]
