@@ -16,7 +16,7 @@ import msgspec
 
 from sesam_connector_sdk.errors import EntityProblem, Unsendable, json_path
 
-from .plain import DecimalForm, Plainer, Unfit, is_flat, is_plain
+from .plain import DecimalForm, Plainer, Unfit, is_flat, is_json, is_plain
 from .text import TextPolicy, checked, fault, key_fault
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -46,8 +46,7 @@ class EntityEncoder:
     def __init__(self, *, text: TextPolicy = "strict", decimals: DecimalForm = "typed") -> None:
         self._repair = text == "repair"
         self._decimals = decimals
-        # With decimals as numbers it is most often an entity that came as JSON: it pays to look.
-        self._is_plain = is_plain if decimals == "number" else is_flat
+        self._is_plain = is_plain if decimals == "number" else is_json
 
     def encode(self, entity: Mapping[str, Any], position: int = 0) -> bytes:
         """One entity as a JSON object in UTF-8.

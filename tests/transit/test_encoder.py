@@ -102,6 +102,9 @@ class FrozenClock(datetime):
         (Level.HIGH, "3"),
         ((1, [2.5, ()]), "[1,[2.5,[]]]"),
         (types.MappingProxyType({"a": Decimal(1)}), '{"a":"~f1"}'),
+        ([[Decimal("1.10")]], '[["~f1.10"]]'),
+        ({"a": {"b": Decimal("1.10")}}, '{"a":{"b":"~f1.10"}}'),
+        ([1.5, {"a": [None, "b"]}], '[1.5,{"a":[null,"b"]}]'),
         ("~t2015-12-31", '"~t2015-12-31"'),
         ("~:a:b", '"~:a:b"'),
         ("~x", '"~x"'),
@@ -114,7 +117,8 @@ class FrozenClock(datetime):
 def test_a_value_is_written_as(value: Any, text: str) -> None:
     """Times in UTC, of one width; decimals in plain digits; what JSON has as it is.
 
-    Seen to fail when the zone is dropped, and when ``~foo`` within a text is taken for its start.
+    Seen to fail when the zone is dropped, when ``~foo`` within a text is taken for its start, and
+    when a ``Decimal`` within a list stays a number.
     """
     assert written(value) == text
     assert hub_reader.read(b'[{"x":%b}]' % text.encode())[1]
