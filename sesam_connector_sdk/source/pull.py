@@ -22,7 +22,7 @@ from sesam_connector_sdk.errors import (
 )
 from sesam_connector_sdk.protocol import PullParameters
 from sesam_connector_sdk.request import PullRequest
-from sesam_connector_sdk.transit import EntityEncoder
+from sesam_connector_sdk.transit import EntityEncoder, EntityGroup
 
 from .base import Source
 
@@ -100,16 +100,15 @@ class Pull:
             ConnectorError: The answer cannot be made, or not be finished.
             Exception: The author's code has a bug.
         """
-        encode = EntityEncoder(text=self._source.text_policy).encode_all
+        encoder = EntityEncoder(text=self._source.text_policy)
         with (
             typed_errors(self._source, _AWAY),
             closing(self._source.read(self._request)) as entities,
         ):
-            for group in _groups(self._cut(entities) if self._source.since else entities):
-                item = encode(group.entities, self.count)
-                self.count += len(group.entities)
-                group.size = len(item)
-                yield item
+            for group in _groups(self._cut(entities) if self._source.since else entities, encoder):
+                for item in group.written():
+                    self.count = group.end
+                    yield item
         if not (self.count or self._request.since is not None or self._source.may_be_empty):
             raise NothingToRead(
                 "A full read found no entities, and the hub would delete all that it has."
@@ -144,40 +143,23 @@ class Pull:
             yield entity if text is updated else {**entity, "_updated": text}
 
 
-class _Group:
-    """Entities that are encoded together, which is quicker than one by one.
-
-    Attributes:
-        entities: At least one.
-        size: Bytes that they have become, once that is known.
-    """
-
-    __slots__ = ("entities", "size")
-
-    def __init__(self, entities: list[_Entity]) -> None:
-        self.entities = entities
-        self.size = 0
-
-
-def _groups(entities: Iterable[_Entity]) -> Iterator[_Group]:
+def _groups(entities: Iterable[_Entity], encoder: EntityEncoder) -> Iterator[EntityGroup]:
     """More at a time while they are small and come quickly, so memory and delay stay small."""
-    most, gathered, began = 1, list[_Entity](), time.monotonic()
+    most, group, began = 1, encoder.group(), time.monotonic()
     try:
         for entity in entities:
-            gathered.append(entity)
-            if len(gathered) >= most or time.monotonic() - began >= PIECE_SECONDS:
-                group = _Group(gathered)
+            if group.add(entity) >= most or time.monotonic() - began >= PIECE_SECONDS:
                 yield group
-                fitting = _GROUP_BYTES * len(gathered) // group.size
+                fitting = _GROUP_BYTES * len(group) // group.size
                 most = max(1, min(2 * most, _MOST_TOGETHER, fitting))
-                gathered, began = [], time.monotonic()
+                group, began = encoder.group(group.end), time.monotonic()
     except Exception:
         # They came before the error: what is wrong with one of them is told first, and they count.
-        if gathered:
-            yield _Group(gathered)
+        if len(group):
+            yield group
         raise
-    if gathered:
-        yield _Group(gathered)
+    if len(group):
+        yield group
 
 
 def _updated(entity: Any, position: int) -> Any:

@@ -6,7 +6,7 @@ requests or connectors. Rules are those of Sesam's entity data model (``entity-d
 what Sesam's published parser was seen to do.
 """
 
-from .encoder import EntityEncoder
+from .encoder import EntityEncoder, EntityGroup
 from .plain import DecimalForm
 from .text import TextPolicy
 from .values import Ni, Timestamp, TypedDecimal, Uri, decode, decode_all
@@ -14,6 +14,7 @@ from .values import Ni, Timestamp, TypedDecimal, Uri, decode, decode_all
 __all__ = [
     "DecimalForm",
     "EntityEncoder",
+    "EntityGroup",
     "Ni",
     "TextPolicy",
     "Timestamp",

@@ -24,6 +24,7 @@ FLAT = frozenset({str, int, bool, type(None)})
 """The types that JSON has, and whose every value it has; not float, which can be NaN."""
 
 _JSON = FLAT | {float, list, dict}
+_ENCODER = msgspec.json.Encoder()
 _STR = frozenset({str})
 _DEEPEST = 99
 """Levels of an entity; the array around it is one more, and the hub was seen to read a hundred."""
@@ -46,10 +47,8 @@ def is_plain(values: Iterable[Any], *, numbers: bool = True, depth: int = 1) -> 
         numbers: Whether JSON has a ``Decimal``, as a number.
         depth: The level of that array or object in its entity.
     """
-    for each in values:
+    for each in [each for each in values if type(each) not in FLAT]:
         kind = type(each)
-        if kind in FLAT:
-            continue
         if kind is list:
             sound = depth < _DEEPEST and (
                 is_flat(each) or is_plain(each, numbers=numbers, depth=depth + 1)
@@ -70,7 +69,7 @@ def is_plain(values: Iterable[Any], *, numbers: bool = True, depth: int = 1) -> 
 
 
 def is_json(values: Collection[Any]) -> bool:
-    """Whether JSON has them as ``is_plain`` says, a ``Decimal`` not: it is to become a typed string.
+    """Whether JSON has them as ``is_plain`` says; no ``Decimal``: it becomes a typed string.
 
     Args:
         values: The values of an entity. It takes no time where typed ones are among them.
@@ -94,10 +93,10 @@ class Plainer:
         typed: How many typed strings it has made that begin with a tag the hub is strict about.
     """
 
-    __slots__ = ("_numbers", "typed")
+    __slots__ = ("_writers", "typed")
 
     def __init__(self, decimals: DecimalForm) -> None:
-        self._numbers = decimals == "number"
+        self._writers = _WRITERS[decimals]
         self.typed = 0
 
     def object(self, value: Mapping[Any, Any], depth: int = 1) -> dict[str, Any]:
@@ -107,12 +106,19 @@ class Plainer:
             Unfit: It holds something that JSON has not and no typed string stands for.
         """
         _limit(depth)
-        made: dict[str, Any] = {}
-        key: Any = None
+        made = dict(value)
+        _refuse_odd_keys(made)
+        key = ""
         try:
-            for key, each in value.items():
-                name = key if type(key) is str else _key(key)
-                made[name] = each if type(each) in FLAT else self._value(each, depth)
+            # Most values need nothing done: those that do are picked out first.
+            for key in [name for name, each in made.items() if type(each) not in FLAT]:
+                each = made[key]
+                write = self._writers.get(type(each))
+                if write is None:
+                    made[key] = self._value(each, depth)
+                else:
+                    made[key] = write(each)
+                    self.typed += 1
         except Unfit as unfit:
             unfit.steps.append(key)
             raise
@@ -120,28 +126,29 @@ class Plainer:
 
     def _array(self, values: Iterable[Any], depth: int) -> list[Any]:
         _limit(depth)
-        made: list[Any] = []
+        made = list(values)
+        at = 0
         try:
-            for each in values:
-                made.append(each if type(each) in FLAT else self._value(each, depth))  # noqa: PERF401 - its length is the place
+            for at in [at for at, each in enumerate(made) if type(each) not in FLAT]:
+                made[at] = self._value(made[at], depth)
         except Unfit as unfit:
-            unfit.steps.append(len(made))
+            unfit.steps.append(at)
             raise
         return made
 
     def _value(self, value: Any, depth: int) -> Any:
         kind = type(value)
+        if kind in self._writers:
+            self.typed += 1
+            return self._writers[kind](value)
+        if kind is Decimal:
+            return _number(value)
         if kind is float:
             return _float(value)
         if kind is dict:
             return self.object(value, depth + 1)
         if kind is list or kind is tuple:
             return self._array(value, depth + 1)
-        if kind is Decimal and self._numbers:
-            return _number(value)
-        if kind in _TYPED:
-            self.typed += 1
-            return _TYPED[kind](value)
         return self._unusual(value, depth)
 
     def _unusual(self, value: Any, depth: int) -> Any:
@@ -159,10 +166,14 @@ def _limit(depth: int) -> None:
         raise Unfit(f"lies more than {_DEEPEST} levels deep")
 
 
-def _key(key: object) -> str:
-    if not isinstance(key, str):
-        raise Unfit(f"is a key of type {type(key).__name__}; keys are strings")
-    return str.__str__(key)
+def _refuse_odd_keys(made: Mapping[Any, Any]) -> None:
+    try:
+        "".join(made)  # the quickest way to see that every key is a string
+    except TypeError:
+        key = next(key for key in made if not isinstance(key, str))
+        unfit = Unfit(f"is a key of type {type(key).__name__}; keys are strings")
+        unfit.steps.append(key)
+        raise unfit from None
 
 
 def _float(value: float) -> float:
@@ -184,8 +195,11 @@ def _number(value: Decimal) -> Decimal:
 def _decimal(value: Decimal) -> str:
     if not value.is_finite():
         raise Unfit("is NaN or infinite")
+    text = str(value)
     # Beyond, the zeros alone could fill the memory; the hub reads an exponent as well.
-    return f"~f{value:f}" if -_WIDEST <= value.adjusted() <= _WIDEST else f"~f{value}"
+    if "E" in text and -_WIDEST <= value.adjusted() <= _WIDEST:
+        text = f"{value:f}"
+    return f"~f{text}"
 
 
 def _day(value: date) -> str:
@@ -206,7 +220,7 @@ def _in_utc(value: datetime) -> str:
         value = _moved_to_utc(value)
     elif type(value) is not datetime:
         value = datetime.combine(value.date(), value.timetz())
-    text = msgspec.json.encode(value).decode()  # several times faster than isoformat
+    text = _ENCODER.encode(value).decode()  # several times faster than isoformat
     return text[1:27] if len(text) == 29 else f"{text[1:20]}.000000"
 
 
@@ -219,12 +233,12 @@ def _moved_to_utc(value: datetime) -> datetime:
         raise Unfit("is not within the years 1 to 9999 in UTC") from None
 
 
+def _uuid(value: uuid.UUID) -> str:
+    return f"~u{_ENCODER.encode(value).decode()[1:-1]}"  # several times faster than str
+
+
 def _bytes(value: bytes | bytearray | memoryview) -> str:
     return f"~b{base64.b64encode(value).decode()}"
-
-
-def _uuid(value: uuid.UUID) -> str:
-    return f"~u{msgspec.json.encode(value).decode()[1:-1]}"  # several times faster than str
 
 
 _TYPED: dict[type, Callable[[Any], str]] = {
@@ -239,6 +253,12 @@ _TYPED: dict[type, Callable[[Any], str]] = {
     memoryview: _bytes,
 }
 """What writes each type, and its subclasses: a subclass stands before its base."""
+
+_WRITERS: dict[DecimalForm, dict[type, Callable[[Any], str]]] = {
+    "typed": _TYPED,
+    "number": {kind: write for kind, write in _TYPED.items() if kind is not Decimal},
+}
+"""What writes each type itself, by what a ``Decimal`` becomes."""
 
 _UNTYPED: dict[type, Callable[[Any], Any]] = {
     Uri: lambda value: f"~r{str.__str__(value)}",

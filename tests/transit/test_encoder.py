@@ -465,7 +465,7 @@ def outcome(encode: Callable[[], bytes]) -> object:
         return refused.detail, refused.entities
 
 
-IDENTITIES = st.sampled_from(["1", "2", "", "~f1", "~x", None, 7])
+IDENTITIES = st.sampled_from(["1", "2", "", "~f1", "~x", "a\0", "\ud800", Ni("a:1"), None, 7])
 FLAT_ENTITIES = st.dictionaries(READABLE | st.just(1), READABLE | st.integers() | st.none())
 
 
@@ -488,6 +488,52 @@ def test_several_entities_are_written_as_each_alone(
         return b",".join(encoder.encode(each, 5 + at) for at, each in enumerate(whole))
 
     assert outcome(lambda: encoder.encode_all(whole, 5)) == outcome(alone)
+
+
+def test_an_entity_of_a_group_may_be_changed_once_it_is_there() -> None:
+    """A maker may use one dict for all of them, and what is in it.
+
+    Seen to fail when a group holds the entities themselves: all are written as the last one was.
+    """
+    group = STRICT.group()
+    bare: dict[str, Any] = {}
+    full: dict[str, Any] = {"tags": [], "address": {}, "raw": bytearray(), "deep": [[{}]]}
+    for at in range(3):
+        bare["_id"] = f"bare {at}"
+        full["_id"] = f"full {at}"
+        full["tags"].append(at)
+        full["address"]["floor"] = at
+        full["raw"].append(at)
+        full["deep"][0][0]["at"] = Decimal(at)
+        group.add(bare)
+        group.add(full)
+
+    (document,) = group.written()
+    assert [
+        (each["_id"], each.get("tags"), each.get("address"), each.get("raw"), each.get("deep"))
+        for each in json.loads(b"[%b]" % document)
+    ] == [
+        ("bare 0", None, None, None, None),
+        ("full 0", [0], {"floor": 0}, "~bAA==", [[{"at": "~f0"}]]),
+        ("bare 1", None, None, None, None),
+        ("full 1", [0, 1], {"floor": 1}, "~bAAE=", [[{"at": "~f1"}]]),
+        ("bare 2", None, None, None, None),
+        ("full 2", [0, 1, 2], {"floor": 2}, "~bAAEC", [[{"at": "~f2"}]]),
+    ]
+
+
+def test_those_before_a_faulty_text_are_written_and_it_is_named() -> None:
+    """Whatever is in the group. Seen to fail when all of it is lost with the faulty one."""
+    group = STRICT.group(first=7)
+    for identity, value in [("a", 1), ("b", Decimal(1)), ("c", "~foo"), ("d", "~bar")]:
+        group.add({"_id": identity, "x": value})
+    written = group.written()
+
+    assert [next(written), next(written)] == [b'{"_id":"a","x":1}', b'{"_id":"b","x":"~f1"}']
+    assert group.end == 9
+    with pytest.raises(Unsendable) as caught:
+        next(written)
+    assert [(each.id, each.position) for each in caught.value.entities] == [("c", 9)]
 
 
 @settings(max_examples=500, derandomize=True, database=None)
