@@ -4,15 +4,17 @@ The hub keeps ``_updated`` as it comes and sends it back, character for characte
 a source that does not yield in order it keeps the largest one, and it compares texts byte by byte:
 so what is written here sorts as what it stands for. Sources: Sesam's pages ``json-pull``,
 ``configuration-sources`` on continuation support, and ``configuration-pump`` on
-``partial_rescan_delta``. Imports nothing of the SDK.
+``partial_rescan_delta``. Imports ``transit`` only.
 """
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
+
+from sesam_connector_sdk.transit.moments import in_utc
 
 ValueT = TypeVar("ValueT")
 
@@ -95,10 +97,9 @@ class TimestampSince(Part[datetime]):
         if not isinstance(value, datetime) or value.utcoffset() is None:
             raise ValueError("a datetime with a time zone")
         try:
-            moment = value.astimezone(UTC)
+            return f"{in_utc(value)}Z"
         except OverflowError:
             raise ValueError("a datetime of the years 1 to 9999 in UTC") from None
-        return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 class IntegerSince(Part[int]):

@@ -1,6 +1,6 @@
 """From Python values to what JSON has: typed values become typed strings.
 
-Imports ``errors`` and ``values`` only. Texts are left as they are; ``text`` looks at them.
+Imports ``moments`` and ``values`` only. Texts are left as they are; ``text`` looks at them.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ import base64
 import math
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 
+from .moments import in_utc
 from .values import Ni, Timestamp, TypedDecimal, Uri
 
 DecimalForm = Literal["typed", "number"]
@@ -215,20 +216,10 @@ def _timestamp(value: Timestamp) -> str:
 
 
 def _in_utc(value: datetime) -> str:
-    """Date and time with six digits of a second: times of one width sort as texts, too."""
-    if value.tzinfo is not UTC:
-        value = _moved_to_utc(value)
-    elif type(value) is not datetime:
-        value = datetime.combine(value.date(), value.timetz())
-    text = _ENCODER.encode(value).decode()  # several times faster than isoformat
-    return text[1:27] if len(text) == 29 else f"{text[1:20]}.000000"
-
-
-def _moved_to_utc(value: datetime) -> datetime:
-    if value.utcoffset() is None:
-        raise Unfit("is a datetime without a time zone; say which one it is in")
     try:
-        return datetime.combine(value.date(), value.timetz()).astimezone(UTC)
+        return in_utc(value)
+    except ValueError:
+        raise Unfit("is a datetime without a time zone; say which one it is in") from None
     except OverflowError:
         raise Unfit("is not within the years 1 to 9999 in UTC") from None
 
