@@ -13,7 +13,7 @@ from abc import ABC
 from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, TypeVar
 
-from .errors import TargetUnavailable
+from .errors import Misuse, TargetUnavailable
 from .settings import ServerSettings, Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
@@ -59,6 +59,7 @@ class Connector(ABC, Generic[SettingsT]):
             origin = typing.get_origin(base)
             if isinstance(origin, type) and issubclass(origin, Connector):
                 cls.settings_class = _settings_class(cls, origin, typing.get_args(base)[0])
+        _refuse_unusable(cls)
 
     def open(self) -> None:
         """Connect to the other side. Called once, from the main thread, before the first request.
@@ -101,7 +102,7 @@ def typed_errors(connector: Connector[Any], missing: str) -> Iterator[None]:
     except SystemExit as error:
         # It would end the server's thread and leave the hub without an answer.
         name = type(connector).__name__
-        raise RuntimeError(f"{name} called sys.exit; raise an error instead") from error
+        raise Misuse(f"{name} called sys.exit; raise an error instead") from error
 
 
 def _settings_class(cls: type, origin: type, argument: Any) -> type[Settings]:
@@ -114,6 +115,17 @@ def _settings_class(cls: type, origin: type, argument: Any) -> type[Settings]:
         f"{cls.__name__}: {origin.__name__}[{argument!r}] needs the settings class itself, a"
         " subclass of Settings defined above it; a name in quotes cannot be found at run time"
     )
+
+
+def _refuse_unusable(cls: type[Connector[Any]]) -> None:
+    """What would come to light at the first request, or at the first error of the other side."""
+    places: Any = cls.concurrency
+    retryable: Any = cls.retryable
+    if places is not None and (type(places) is not int or places < 1):
+        raise TypeError(f"{cls.__name__}.concurrency is {places!r}; it is an int from 1, or None")
+    kinds = retryable if isinstance(retryable, tuple) else (retryable,)
+    if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
+        raise TypeError(f"{cls.__name__}.retryable is a tuple of exceptions, such as (OSError,)")
 
 
 def _refuse_the_servers_own(settings: type[Settings]) -> None:

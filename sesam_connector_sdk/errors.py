@@ -80,6 +80,14 @@ class ConnectorError(Exception):
         return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
 
 
+class Misuse(RuntimeError):
+    """The connector's own code does not keep to what the SDK asks of it: a bug, answered as one.
+
+    The text is the SDK's own and about code alone, with nothing of an entity or a setting. So the
+    log shows it, which it does of no other exception that is a bug.
+    """
+
+
 class MalformedRequest(ConnectorError):
     """The request is not the HTTP that the connector accepts."""
 

@@ -1,6 +1,6 @@
 """What the connectors share that are sent entities, sinks and transforms: a schema for them.
 
-Imports ``connector`` and ``schema`` only; a subclass runs in a test without a server.
+Imports ``connector``, ``errors`` and ``schema`` only; a subclass runs in a test without a server.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .connector import Connector, SettingsT
+from .errors import Misuse
 from .schema import SchemaCheck
 
 
@@ -24,7 +25,7 @@ class Intake(Connector[SettingsT]):
 
     Raises:
         ImportError: It has a ``schema``, and the extra ``schema`` is not installed.
-        ValueError: The schema is none; names the place in it.
+        Misuse: The schema is none; names the place in it.
     """
 
     schema: ClassVar[Mapping[str, Any] | None] = None
@@ -37,4 +38,10 @@ class Intake(Connector[SettingsT]):
 
     def __init__(self, settings: SettingsT) -> None:
         super().__init__(settings)
-        self.schema_check = None if self.schema is None else SchemaCheck(self.schema)
+        self.schema_check = None if self.schema is None else self._checks(self.schema)
+
+    def _checks(self, schema: Mapping[str, Any]) -> SchemaCheck:
+        try:
+            return SchemaCheck(schema)
+        except ValueError as error:
+            raise Misuse(f"{type(self).__name__}.schema: {error}") from None

@@ -1,8 +1,9 @@
-"""A connector's settings are its own: none of them reads what the server's settings read."""
+"""What a class declares is refused where it could not work; its settings are its own."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,22 @@ def test_no_setting_may_have_the_name_of_one_of_the_servers(name: str) -> None:
 
             class MySink(Sink[settings]):  # type: ignore[valid-type]  # made at run time
                 pass
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("concurrency", each) for each in (0, -1, "1", True, 1.0)],
+        *[("retryable", each) for each in ([OSError], ("OSError",), (OSError(),), None)],
+    ],
+)
+def test_what_cannot_be_used_later_is_refused_when_the_class_is_made(name: str, value: Any) -> None:
+    """A list of exceptions would do until the target is away, and be an error of its own then.
+
+    Seen to fail when the check is left out.
+    """
+    with pytest.raises(TypeError, match=rf"MySink\.{name} is "):
+        type("MySink", (Sink,), {name: value})
 
 
 def test_a_connector_may_read_the_servers_settings_themselves() -> None:

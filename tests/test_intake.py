@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from sesam_connector_sdk import Batch, Entity, Settings, Sink, Transform
+from sesam_connector_sdk.errors import Misuse
 from sesam_connector_sdk.schema import SchemaCheck
 from tests.wire import Client
 
@@ -162,7 +163,7 @@ def test_a_schema_that_is_none_is_refused_before_the_first_request(kind: Any) ->
     """With the place in it."""
     wrong = type("Wrong", (kind,), {"schema": {"properties": {"a": {"type": "text"}}}})
 
-    with pytest.raises(ValueError, match=r"\$\.properties\.a\.type"):
+    with pytest.raises(Misuse, match=r"Wrong\.schema: .*\$\.properties\.a\.type"):
         wrong(Settings())
 
 

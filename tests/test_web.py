@@ -133,6 +133,26 @@ def test_a_bug_is_answered_with_an_id_that_the_log_explains(
     assert "CANARY" not in caplog.text
 
 
+def test_a_write_that_stops_early_is_told_in_the_log(
+    serving: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the SDK itself says of the author's code holds nothing of a payload: it is shown.
+
+    Seen to fail when the text of every exception is held back.
+    """
+
+    class Half(Sink[Settings]):
+        def write(self, batch: Batch) -> None:
+            next(iter(batch))
+
+    document = problem(serving(Half(Settings())).post([{"_id": "1"}, {"_id": "2"}]), 500, "bug")
+
+    line = next(each.getMessage() for each in caplog.records if "bug " in each.getMessage())
+    assert document["error_id"] in line
+    assert 'detail="write returned after taking 1 of 2 entities; ' in line
+    assert "taking" not in json.dumps(document)
+
+
 def test_the_entities_that_are_wrong_are_named_up_to_twenty(serving: Serving) -> None:
     """With position and reason; the total says how many there are. Seen to fail without a bound."""
     entities = [{"_id": str(at)} if at % 2 else {"data": "CANARY"} for at in range(100)]
@@ -497,6 +517,7 @@ def test_several_sinks_answer_on_their_routes(serving: Serving, notes_file: Path
         ((None, "/a"), "needs a route"),
         (("/a", "/a"), "route is taken"),
         (("/healthz",), "route is taken"),
+        (("books",), r"Routed\.route is 'books': "),
     ],
 )
 def test_routes_that_would_hide_a_sink_are_refused(
@@ -507,6 +528,15 @@ def test_routes_that_would_hide_a_sink_are_refused(
 
     with pytest.raises(ValueError, match=words):
         wsgi_app(*(kind(Settings()) for kind in kinds))
+
+
+def test_a_class_in_the_place_of_a_connector_is_refused() -> None:
+    """``serve`` takes classes and ``wsgi_app`` connectors; the error says which it was.
+
+    Seen to fail when the class's ``check`` is looked for first.
+    """
+    with pytest.raises(TypeError, match="Count is a class; make one, with its settings"):
+        wsgi_app(Count)  # type: ignore[arg-type]  # that is what is tried
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,17 @@ Imports everything a process needs; nothing imports it but the package's door an
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from sesam_connector_sdk.connector import Connector
-from sesam_connector_sdk.errors import ConnectorError
+from sesam_connector_sdk.errors import ConnectorError, Misuse
 from sesam_connector_sdk.settings import ServerSettings, Settings, SettingsError
 from sesam_connector_sdk.web import wsgi_app
+from sesam_connector_sdk.web.problems import places
 
 from . import logs
 from .stop import Stop
@@ -91,7 +92,7 @@ def _run(kinds: list[tuple[type[Connector[Any]], Any]], settings: ServerSettings
     # From the start: as PID 1 a process has no handler of its own, and open may take its time.
     stop.on_signals()
     try:
-        connectors = [make(own) for make, own in kinds]
+        connectors = [_made(kind, own) for kind, own in kinds]
         app = _application(connectors, settings, stop)
         with contextlib.ExitStack() as opened:
             for connector in connectors:
@@ -101,6 +102,20 @@ def _run(kinds: list[tuple[type[Connector[Any]], Any]], settings: ServerSettings
     except Exception as error:  # noqa: BLE001  # whatever it is, the process ends with it
         _log.error("cannot go on: %s", _cause(error))
         return False
+
+
+def _made(kind: type[Connector[Any]], own: Any) -> Connector[Any]:
+    """One of its kind.
+
+    Raises:
+        Misuse: It cannot be made as it is.
+    """
+    if not isinstance(kind, type):
+        raise Misuse(f"serve takes the class {type(kind).__name__}, and makes one itself")
+    if inspect.isabstract(kind):
+        missing = ", ".join(sorted(kind.__abstractmethods__))
+        raise Misuse(f"{kind.__name__} has no method {missing}")
+    return kind(own)
 
 
 def _application(
@@ -118,7 +133,9 @@ def _listen(app: Callable[..., Any], settings: ServerSettings, stop: Stop) -> Wa
     except (OSError, ValueError) as error:
         where = f"{settings.bind_address}:{settings.port}"
         reason = getattr(error, "strerror", None) or type(error).__name__
-        raise ConnectorError(f"{where} cannot be listened on: {reason}") from None
+        raise ConnectorError(
+            f"{where} cannot be listened on: {reason}; see PORT, BIND_ADDRESS"
+        ) from None
 
 
 def _serve(server: WaitressServer, settings: ServerSettings) -> bool:
@@ -137,8 +154,9 @@ def _cause(error: Exception) -> str:
     """What went wrong, and where; not the text of a library's error, which may hold a secret."""
     if isinstance(error, ConnectorError):
         return error.detail
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{last.filename}:{last.lineno} {last.name}"
+    if isinstance(error, Misuse):
+        return f"{error}"
+    where = places(error)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror} at {place}"
-    return f"{type(error).__name__} at {place} (its text is not shown: it may hold a secret)"
+        return f"{error.strerror} at {where}"
+    return f"{type(error).__name__} at {where} (its text is not shown: it may hold a secret)"

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from sesam_connector_sdk.body import Body, Limits, Rules
 from sesam_connector_sdk.entity import Entity
-from sesam_connector_sdk.errors import EntityProblem, Rejected, TargetUnavailable
+from sesam_connector_sdk.errors import EntityProblem, Misuse, Rejected, TargetUnavailable
 from sesam_connector_sdk.request import PushRequest
 
 from .full_sync import FullSync
@@ -143,10 +143,10 @@ class Batch:
             TargetUnavailable: An entity failed. Retryable beats permanent, so that nothing good is
                 dead-lettered because of its neighbour.
             Rejected: An entity was rejected, and none failed.
-            RuntimeError: Not every entity was taken: a bug of the sink.
+            Misuse: Not every entity was taken: a bug of the sink.
         """
         if self._taken < len(self):
-            raise RuntimeError(
+            raise Misuse(
                 f"write returned after taking {self._taken} of {len(self)} entities;"
                 " iterate over the whole batch, or raise an error"
             )

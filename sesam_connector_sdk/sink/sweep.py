@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Any
 
-from sesam_connector_sdk.errors import printable
+from sesam_connector_sdk.errors import Misuse, printable
 from sesam_connector_sdk.protocol import FullSyncState, Position
 from sesam_connector_sdk.request import PushRequest
 
@@ -80,7 +80,7 @@ class Part:
         unseen: list[str] = []
         for count, listed in enumerate(self._sink.list_ids(full_sync), 1):  # noqa: B007
             if not isinstance(listed, str):
-                raise TypeError(f"list_ids gave a {type(listed).__name__}; an _id is a str")
+                raise Misuse(f"list_ids gave a {type(listed).__name__}; an _id is a str")
             if not self._state.came(hash(listed)):
                 unseen.append(listed)
         full_sync.guard(len(unseen), of=count)

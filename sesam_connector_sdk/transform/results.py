@@ -13,7 +13,7 @@ from sesam_connector_sdk.arraywriter import closing
 from sesam_connector_sdk.body import Body
 from sesam_connector_sdk.connector import typed_errors
 from sesam_connector_sdk.entity import Entity
-from sesam_connector_sdk.errors import ConnectorError, Rejected, Unsendable
+from sesam_connector_sdk.errors import ConnectorError, Misuse, Rejected, Unsendable
 from sesam_connector_sdk.request import Request
 from sesam_connector_sdk.transit import EntityEncoder
 
@@ -72,7 +72,7 @@ def _several(made: Any, entity: Entity) -> Iterator[Any]:
         if isinstance(each, Mapping) and "_id" not in each:
             without_id += 1
             if without_id > 1:
-                raise TypeError("transform made several entities without an _id of one entity")
+                raise Misuse("transform made several entities without an _id of one entity")
             yield {"_id": entity.id, **each}
         else:
             yield each
@@ -96,7 +96,7 @@ def _json(made: Any, position: int, encode: _Encode) -> bytes:
 def _iterable(made: Any) -> Iterable[Any]:
     if isinstance(made, Iterable) and not isinstance(made, Mapping | str | bytes):
         return made
-    raise TypeError(f"a transform returns mappings or None, not {type(made).__name__}")
+    raise Misuse(f"a transform returns mappings or None, not {type(made).__name__}")
 
 
 def _blamed(error: Unsendable, given: Iterable[Entity], encode: _Encode) -> ConnectorError:

@@ -58,8 +58,9 @@ def wsgi_app(
             wants it, instead of answering 500.
 
     Raises:
-        TypeError: A connector is neither a sink nor a source nor a transform.
-        ValueError: Several connectors, and one has no route, or takes the requests of another.
+        TypeError: A connector is neither a sink nor a source nor a transform, or is a class.
+        ValueError: Several connectors, and one has no route, or takes the requests of another; or
+            a route is none. Names the class.
     """
     chosen = settings or ServerSettings()
     scheme = auth.scheme(chosen)
@@ -75,13 +76,22 @@ def wsgi_app(
     app.add_error_handler(falcon.HTTPError, problems.on_http_error)
     app.add_error_handler(ConnectorError, problems.on_connector_error)
     app.add_route(HEALTH_ROUTE, Health())
+    resources = [*_resources(connectors, chosen)]
     timing = chosen.check_interval, chosen.check_timeout
     probes = [Probe(each, *timing) for each in connectors]
     app.add_route(READY_ROUTE, Ready(probes, lambda: stopping() or draining()))
     app.add_route(METRICS_ROUTE, MetricsPage(metrics))
-    for route, resource in _resources(connectors, chosen):
-        app.add_route(route, resource)
+    for route, resource in resources:
+        _add(app, route, resource)
     return app
+
+
+def _add(app: falcon.App[Any, Any], route: str, resource: SimpleNamespace) -> None:
+    try:
+        app.add_route(route, resource)
+    except ValueError as error:
+        (one, *_) = vars(resource).values()
+        raise ValueError(f"{one.who[0]}.route is {route!r}: {error}") from None
 
 
 def _resources(
@@ -109,4 +119,6 @@ def _endpoint(connector: Connector[Any], settings: ServerSettings) -> Endpoint:
             endpoint = make(connector, settings)
             endpoint.who = (type(connector).__name__, kind.__name__.lower())
             return endpoint
+    if isinstance(connector, type):
+        raise TypeError(f"{connector.__name__} is a class; make one, with its settings")
     raise TypeError(f"{type(connector).__name__} is no sink, source or transform")

@@ -19,6 +19,7 @@ from sesam_connector_sdk.errors import (
     EntityProblem,
     MalformedRequest,
     MethodNotAllowed,
+    Misuse,
     UnknownRoute,
     printable,
 )
@@ -78,20 +79,24 @@ def broken_off(error: Exception) -> dict[str, Any]:
 def _log_bug(error: Exception) -> str:
     """Log a bug, and return the id under which it stands in the log."""
     error_id = uuid.uuid4().hex
-    # Where, but not what: an exception's text may quote the payload.
+    # Where, but not what: an exception's text may quote the payload, unless it is the SDK's own.
+    detail = f"{error}" if isinstance(error, Misuse) else None
     kind = type(error).__name__
-    events.log(logging.ERROR, "bug", error_id=error_id, exception=kind, at=_places(error))
+    events.log(
+        logging.ERROR, "bug", error_id=error_id, exception=kind, detail=detail, at=places(error)
+    )
     return error_id
 
 
-def _places(error: BaseException) -> str:
-    places = []
+def places(error: BaseException) -> str:
+    """Where an exception was raised: file, line and function, the innermost first."""
+    found = []
     trace = error.__traceback__
     while trace:
         code = trace.tb_frame.f_code
-        places.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        found.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    return " < ".join(reversed(places[-8:]))
+    return " < ".join(reversed(found[-8:]))
 
 
 def _answer(

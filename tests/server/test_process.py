@@ -179,7 +179,9 @@ def test_a_sink_that_cannot_open_ends_it_with_1(connector: Start, tmp_path: Path
 
     assert found.end() == 1
     assert re.fullmatch(
-        r"ERROR \S+: cannot go on: No such file or directory at \S+:\d+ open\n", found.log()
+        r"ERROR \S+: cannot go on: No such file or directory at \S+:\d+ open < \S*notes.py:\d+ open"
+        r" < .+\n",
+        found.log(),
     )
     assert found.stderr == ""
 
@@ -198,11 +200,48 @@ def test_the_text_of_an_exception_at_the_start_is_not_shown(
 
     assert found.end() == 1
     assert re.fullmatch(
-        rf"ERROR \S+: cannot go on: ValueError at \S*notes.py:\d+ {hook} \(its text .*\)\n",
+        rf"ERROR \S+: cannot go on: ValueError at \S*notes.py:\d+ {hook} < .+ \(its text .*\)\n",
         found.log(),
     )
     assert found.stderr == ""
     assert found.closed() == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("Writeless", "Writeless has no method write"),
+        ("Kept(NotesSettings(notes_file=''))", "serve takes the class Kept, and makes one itself"),
+        ("Checked", r"Checked\.schema: The schema is no JSON Schema: \$\.type: \S.*"),
+        ("Lost", r"Lost\.route is 'notes': \S.*"),
+    ],
+)
+def test_a_class_that_cannot_serve_is_named_in_one_line(
+    given: str, said: str, spawned: Spawn, tmp_path: Path
+) -> None:
+    """The text is the SDK's own, about the author's code, so it is shown: it says what to mend.
+
+    Seen to fail when the text is held back as that of a library's error.
+    """
+    program = tmp_path / "mine.py"
+    program.write_text(
+        f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r})\n"
+        "from sesam_connector_sdk import Sink, serve\n"
+        "from notes import NotesSettings, NotesSink\n"
+        "class Writeless(Sink[NotesSettings]): pass\n"
+        "class Kept(NotesSink): pass\n"
+        "class Checked(NotesSink): schema = {'type': 'text'}\n"
+        "class Lost(NotesSink): route = 'notes'\n"
+        f"serve({given})\n"
+    )
+    own = {"NOTES_FILE": str(tmp_path / "notes"), "PORT": "0", "BIND_ADDRESS": "127.0.0.1"}
+    process = spawned(sys.executable, "-u", str(program), env=INHERITED | own)
+
+    log, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert process.returncode == 1
+    assert re.fullmatch(rf"ERROR sesam_connector_sdk.server: cannot go on: {said}\n", log)
+    assert errors == ""
 
 
 def test_a_close_that_fails_ends_it_with_1(connector: Start) -> None:
@@ -227,7 +266,8 @@ def test_a_taken_port_ends_it_with_1_and_one_line(connector: Start) -> None:
         assert found.end() == 1
     where = f"127.0.0.1:{port}"
     assert re.fullmatch(
-        rf"ERROR \S+: cannot go on: {where} cannot be listened on: Address already in use\n",
+        rf"ERROR \S+: cannot go on: {where} cannot be listened on: Address already in use"
+        r"; see PORT, BIND_ADDRESS\n",
         found.log(),
     )
     assert found.stderr == ""

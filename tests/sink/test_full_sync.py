@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from sesam_connector_sdk import Batch, FullSync, Settings, Sink, TargetUnavailable
-from sesam_connector_sdk.errors import TooManyDeletions
+from sesam_connector_sdk.errors import Misuse, TooManyDeletions
 from sesam_connector_sdk.sink import full_sync as module
 from sesam_connector_sdk.testing import Answer, opened, push
 from tests.conftest import Serving
@@ -346,7 +346,7 @@ def test_an_id_that_is_no_text_is_a_bug_and_deletes_nothing(listed: Any) -> None
     sink = Recorder()
     sink.listed = ["a", listed]
 
-    with pytest.raises(TypeError, match="an _id is a str"):
+    with pytest.raises(Misuse, match="an _id is a str"):
         send(sink, "a", query(1, **LAST))
     assert sink.hooks() == "bwl"
 

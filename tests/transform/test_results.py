@@ -21,7 +21,7 @@ from sesam_connector_sdk import (
     Transform,
 )
 from sesam_connector_sdk.body import Body
-from sesam_connector_sdk.errors import Unsendable
+from sesam_connector_sdk.errors import Misuse, Unsendable
 from sesam_connector_sdk.transform import transformed
 from sesam_connector_sdk.transit import decode
 from tests.transforms import (
@@ -118,14 +118,14 @@ def test_several_results_without_an_id_are_a_bug() -> None:
 
     Seen to fail when each simply gets the entity's.
     """
-    with pytest.raises(TypeError, match="several entities without an _id"):
+    with pytest.raises(Misuse, match="several entities without an _id"):
         obeyed("two without id")
 
 
 @pytest.mark.parametrize(("order", "kind"), [("text", "str"), ("number", "int")])
 def test_what_is_no_result_is_a_bug(order: str, kind: str) -> None:
     """The error names the type and not the value. A text is not taken for its letters."""
-    with pytest.raises(TypeError, match=f"not {kind}") as caught:
+    with pytest.raises(Misuse, match=f"not {kind}") as caught:
         obeyed(order)
 
     assert "CANARY" not in str(caught.value)
