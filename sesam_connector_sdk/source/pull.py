@@ -16,6 +16,7 @@ from sesam_connector_sdk.errors import (
     EntityProblem,
     InconsistentSource,
     InvalidParameter,
+    Misuse,
     NothingToRead,
     UnknownSubset,
     printable,
@@ -103,7 +104,7 @@ class Pull:
         encoder = EntityEncoder(text=self._source.text_policy)
         with (
             typed_errors(self._source, _AWAY),
-            closing(self._source.read(self._request)) as entities,
+            closing(self._read()) as entities,
         ):
             for group in _groups(self._cut(entities) if self._source.since else entities, encoder):
                 for item in group.written():
@@ -114,6 +115,13 @@ class Pull:
                 "A full read found no entities, and the hub would delete all that it has."
                 " If that is normal, set may_be_empty in the source's class."
             )
+
+    def _read(self) -> Iterable[_Entity]:
+        entities: Any = self._source.read(self._request)
+        if not isinstance(entities, Iterable):
+            name, kind = type(self._source).__name__, type(entities).__name__
+            raise Misuse(f"{name}.read returned {kind}; yield the entities")
+        return entities
 
     def _cut(self, entities: Iterable[_Entity]) -> Iterator[_Entity]:
         """The entities with ``_updated`` as the hub reads it, up to the limit."""

@@ -26,6 +26,7 @@ from sesam_connector_sdk.errors import (
     ConnectorError,
     InconsistentSource,
     InvalidParameter,
+    Misuse,
     NothingToRead,
     Unsendable,
 )
@@ -239,6 +240,20 @@ def test_a_text_policy_is_the_sources_own() -> None:
     with pytest.raises(Unsendable):
         entities(Whole([{"_id": "1", "a": "~foo"}]))
     assert entities(Mending([{"_id": "1", "a": "~foo"}]))[0]["_id"] == "1"
+
+
+def test_a_read_that_yields_nothing_because_it_never_yields_is_a_bug() -> None:
+    """The error names the class, so that whoever forgot ``yield`` finds it in the log.
+
+    Seen to fail when it is left to the loop over the entities.
+    """
+
+    class Forgetful(Whole):
+        def read(self, request: PullRequest) -> Any:
+            rows(request.since or 1)
+
+    with pytest.raises(Misuse, match=r"Forgetful\.read returned NoneType; yield the entities"):
+        entities(Forgetful([]))
 
 
 def test_a_full_read_of_nothing_is_refused() -> None:
