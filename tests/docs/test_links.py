@@ -17,21 +17,17 @@ _TEST = re.compile(r"`((?:tests|examples)/[\w/.-]+\.py)::(test_\w+)`")
 
 
 def anchors(name: str) -> set[str]:
-    """What can follow a # in a link to a page: its labels, and its headings as MyST names them."""
-    labels = re.findall(r"^\(([\w-]+)\)=$", pages.text(name), re.M)
+    """What can follow a # in a link to a page: its headings, as MyST and code hosts name them."""
     headings = re.findall(r"^#+ (.+)$", pages.prose(name), re.M)
     slugs = (re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings)
-    return {*labels, *slugs}
-
-
-ALL_ANCHORS = {anchor for name in pages.names() for anchor in anchors(name)}
+    return set(slugs)
 
 
 def resolves(name: str, link: str) -> bool:
-    """Whether a link on a page leads to a file, and to a heading or a label in it."""
+    """Whether a link on a page leads to a file, and to a heading in it."""
     path, _, anchor = link.partition("#")
     if not path:
-        return anchor in ALL_ANCHORS
+        return anchor in anchors(name)
     file = ((pages.ROOT / name).parent / path).resolve()
     if not file.is_file():
         return False
@@ -40,10 +36,26 @@ def resolves(name: str, link: str) -> bool:
 
 @pytest.mark.parametrize("name", pages.names())
 def test_every_link_resolves(name: str) -> None:
-    """Each link inside the repository leads to a file, and to a heading or a label in it."""
+    """Each link inside the repository leads to a file, and to a heading in it."""
     links = [link for link in _LINK.findall(pages.prose(name)) if not link.startswith("https://")]
 
     assert [link for link in links if not resolves(name, link)] == []
+
+
+@pytest.mark.parametrize("name", pages.names())
+def test_no_link_is_without_words(name: str) -> None:
+    """Sphinx would put the page's title there, and a code host nothing: see , it would say."""
+    assert re.findall(r"\[\]\([^)]*\)", pages.prose(name)) == []
+
+
+@pytest.mark.parametrize("folder", ["how-to", "reference", "explanation"])
+def test_every_page_is_linked_from_the_first_of_its_folder(folder: str) -> None:
+    """A table of contents that only Sphinx makes is a list of file names to everybody else."""
+    index = f"docs/{folder}/index.md"
+    others = {path.name for path in (pages.DOCS / folder).glob("*.md")} - {"index.md"}
+
+    assert others
+    assert set(_LINK.findall(pages.prose(index))) == others
 
 
 @pytest.mark.parametrize("name", pages.names())
