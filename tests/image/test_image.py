@@ -17,6 +17,7 @@ from tests.image.containers import Running, is_healthy, listening
 pytestmark = pytest.mark.image
 
 MAXIMAL = 4 * 1024 * 1024
+BODIES = 4  # of each pipe
 PEAK_MEGABYTES = 110
 
 
@@ -57,7 +58,10 @@ def test_it_delivers_is_healthy_and_ends_in_time(container: Running, emulator: E
 
 
 def test_ten_maximal_bodies_at_once_fit_the_box(container: Running, emulator: Emulator) -> None:
-    """Ten pipes push the largest bodies: all is delivered, and memory stays below 110 MB."""
+    """Ten pipes push one after the other: all is delivered, and memory stays below 110 MB.
+
+    Seen to fail without the Dockerfile's settings of the heap.
+    """
     status, _ = container.post("/my_queue?sequence_id=0", b'[{"_id":"first"}]')
     assert status == 200
     idle = container.megabytes("VmRSS")
@@ -71,13 +75,16 @@ def test_ten_maximal_bodies_at_once_fit_the_box(container: Running, emulator: Em
         return status
 
     with ThreadPoolExecutor(10) as pipes:
-        statuses = list(pipes.map(push, range(10)))
+        statuses = list(pipes.map(push, [*range(10)] * BODIES))
 
     peak = container.megabytes("VmHWM")
     print(f"\nimage: idle, after one request: {idle:.0f} MB")
-    print(f"image: ten bodies of {len(body):,} bytes at once: {statuses}, peak {peak:.0f} MB")
-    assert statuses == [200] * 10
-    assert emulator.stats("my_queue").messages_stored >= 10 * body.count(b'"_id"')
+    print(
+        f"image: {len(statuses)} bodies of {len(body):,} bytes, ten at once:"
+        f" {set(statuses)}, peak {peak:.0f} MB"
+    )
+    assert set(statuses) == {200}
+    assert emulator.stats("my_queue").messages_stored >= len(statuses) * body.count(b'"_id"')
     assert peak < PEAK_MEGABYTES
 
 
