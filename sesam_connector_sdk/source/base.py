@@ -86,7 +86,8 @@ class Source(Connector[SettingsT]):
         """Yield the entities: each a mapping with an ``_id``, a text of at least one character.
 
         Called from the server's threads, several at once unless ``concurrency`` says otherwise.
-        Write it as a generator: entities are sent while you make them. Where it stops early,
+        Write it as a generator: entities are sent while you make them. Each is taken as it is when
+        you yield it, so its dict may be used again for the next one. Where it stops early,
         because the limit is reached or the client has gone, the generator is closed, so a
         ``finally`` or a ``with`` lets go of a cursor. Nothing is sent before the first entity
         is there. What you raise until then becomes a status; what you raise later breaks the

@@ -75,7 +75,8 @@ def is_json(values: Collection[Any]) -> bool:
     Args:
         values: The values of an entity. It takes no time where typed ones are among them.
     """
-    return _JSON.issuperset(map(type, values)) and is_plain(values, numbers=False)
+    kinds = set(map(type, values))
+    return kinds <= FLAT or (kinds <= _JSON and is_plain(values, numbers=False))
 
 
 class Unfit(Exception):
