@@ -60,6 +60,9 @@ _QUOTES_NOTHING = frozenset(
     }
 )
 _LONGEST_LINE = 16 * 1024
+# The hub sends about ten headers, and one request at a time.
+_MOST_HEADERS = 200
+_MOST_TOGETHER = 100
 _VERSION = re.compile(rb" HTTP/1\.([01])$")
 _TARGET = re.compile(rb"[A-Z]+ (?:/|https?://)[\x21-\x7e\x80-\xff]* |OPTIONS \* ")
 
@@ -89,6 +92,9 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
 
     def received(self, data: bytes) -> int:
         """Take bytes of the request; see waitress."""
+        if self.error is not None:
+            self._let_go()
+            return len(data)
         held = self.held
         try:
             consumed: int = super().received(data)
@@ -146,6 +152,9 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
 
 def _refuse_ambiguous(first: bytes, lines: list[bytes]) -> None:
     minor = _minor_version(first)
+    if len(lines) > _MOST_HEADERS:
+        # waitress copies the value of a repeated one for each of its lines.
+        raise ParsingError(f"There are more than {_MOST_HEADERS} headers.")
     names = [line.split(b":", 1)[0].lower() for line in lines]
     if {b" ", b"\t"} & {line[:1] for line in lines}:
         raise ParsingError("A header is folded over two lines (RFC 9112 section 5.2).")
@@ -263,10 +272,16 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]
     heard_out_since: float | None = None
     pending: tuple[int, float] = (0, 0.0)
     pending_since = 0.0
+    together = 0
 
     def parser_class(self, adj: Any) -> StrictParser:
         """A parser for the next request; waitress calls this like a class."""
-        return StrictParser(adj, self.server.room)
+        parser = StrictParser(adj, self.server.room)
+        self.together += 1
+        if self.together > _MOST_TOGETHER:
+            # For each, waitress copies all that has come after it, and keeps it until it is served.
+            parser.error = BadRequest(f"More than {_MOST_TOGETHER} requests were sent together.")
+        return parser
 
     def held(self) -> int:
         """Bytes of bodies that this connection holds, in memory or in files."""
@@ -299,6 +314,7 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]
         """Take bytes from the client; see waitress."""
         if self.heard_out_since is not None:
             return False
+        self.together = 0
         taken: bool = super().received(data)
         return taken
 

@@ -81,6 +81,7 @@ MALFORMED: list[tuple[str, bytes, str]] = [
     ("folded", request(b"X-A: b", b" CANARY"), "A header is folded"),
     ("folded-by-tab", request(b"X-A: b", b"\tCANARY: d"), "A header is folded"),
     ("underscore", request(b"Content_Length: CANARY"), "A header's name has an underscore"),
+    ("headers-without-end", request(*[b"A: CANARY"] * 200), "There are more than 200 headers"),
     ("no-host", b"GET / HTTP/1.1\r\nX: CANARY\r\n\r\n", "The header Host is missing"),
     ("http-2", first(b"GET / HTTP/2.0"), NO_END),
     ("http-9", first(b"GET / HTTP/9.9"), NO_END),
@@ -265,6 +266,21 @@ def test_requests_sent_together_are_answered_one_after_the_other(client: Client)
     came = everything(client, request(b"Content-Length: 2", body=b"ab") * 3 + last + GOOD)
 
     assert [each[-1:] for each in came.split(b"HTTP/1.1 200 OK")[1:]] == [b"2", b"2", b"2", b"3"]
+
+
+@pytest.mark.parametrize("each", [GOOD, b"\r\n\r\n"], ids=["requests", "empty-lines"])
+def test_what_is_sent_together_without_end_is_refused(each: bytes, client: Client) -> None:
+    """A hundred are answered, in their order; what is more is refused, and the connection ends.
+
+    Each is copied with all that came after it, in the loop that everybody waits for. Seen to fail
+    without that bound.
+    """
+    came = everything(client, each * 1_000)
+    answered, _, last = came.rpartition(b"HTTP/1.0 400 ")
+
+    assert answered.count(b"HTTP/1.1 200 ") == (100 if each == GOOD else 0)
+    assert "More than 100 requests" in problem(b"HTTP/1.0 400 " + last)["detail"]
+    assert good(client).status == 200
 
 
 def test_an_invitation_is_sent_only_for_a_body_to_come(client: Client) -> None:
