@@ -23,6 +23,7 @@ from tests.server.hostile import process
 from tests.wire import Reply, notes
 
 STRINGS = dict.fromkeys(text for texts in NAUGHTY.values() for text in texts)
+SOURCES = Path(__file__).resolve().parent / "sources.py"
 CREDENTIALS = base64.b64encode(b"hub:opens it").decode()
 CANARY = "CANARY"
 """Put behind each string where nothing of it may be shown."""
@@ -236,3 +237,35 @@ def test_nothing_gets_past_a_digest(tmp_path: Path) -> None:
     assert told.kept == []
     assert CANARY not in told.log + "".join(map(repr, told.replies.values()))
     assert len(told.messages()) == len(told.replies) + 2  # it listens, and it stopped
+
+
+def get(path: str, name: str, text: str) -> bytes:
+    """What the hub would ask of a source, with a string as one of its parameters."""
+    target = f"/{path}?{name}=".encode() + in_url(text)
+    return b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_string_makes_a_source_fail(log_format: str, tmp_path: Path) -> None:
+    """As ``since``, read in each way there is, as ``limit``, as ``subset``: taken, or 400.
+
+    Seen to fail when what a codec raises is let through.
+    """
+    asked = {
+        (path, name, text): get(path, name, text)
+        for path in ("numbers", "moments", "both", "neither")
+        for name in ("since", "limit", "subset")
+        for text in STRINGS
+    }
+    with process(tmp_path / "process", [str(SOURCES), "all"], LOG_FORMAT=log_format) as connector:
+        client = connector.listening()
+        with ThreadPoolExecutor(8) as pool:
+            replies = dict(zip(asked, pool.map(client.raw, asked.values()), strict=True))
+        assert connector.end(signal.SIGTERM) == 0
+    told = Told(log_format, {}, connector.output(), [])
+
+    assert {reply.status for reply in replies.values()} == {200, 400}
+    for (_, _, text), reply in replies.items():
+        assert text or reply.status == 200, "an empty one is none"
+        assert reply.status == 200 or "type" in reply.document
+    assert len(told.messages()) == len(asked) + 2  # it listens, and it stopped
