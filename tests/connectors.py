@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .notes import PATIENCE_SECONDS
-from .wire import Client, eventually
+from .wire import CANARY, Client, assert_silent, eventually
 
 INHERITED = {
     name: text
@@ -36,6 +36,7 @@ class Connector:
         **variables: str,
     ) -> None:
         own = {"NOTES_FILE": str(target), "PORT": "0", "BIND_ADDRESS": "127.0.0.1"}
+        own["NOTES_TOKEN"] = f"{CANARY}-token"
         self.target = target
         self.process = spawned(
             *prefix,
@@ -67,6 +68,7 @@ class Connector:
             self.process.send_signal(number)
         out, self.stderr = self.process.communicate(timeout=PATIENCE_SECONDS)
         self.lines += out.splitlines(keepends=True)
+        assert_silent(self.log() + self.stderr, "what the process wrote")
         return self.process.returncode
 
     def log(self) -> str:

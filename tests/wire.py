@@ -13,6 +13,9 @@ from typing import Any
 
 from .notes import PATIENCE_SECONDS
 
+CANARY = "CANARY"
+"""What every secret of the tests holds, and every payload that nobody may see."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -47,8 +50,9 @@ class Client:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_SECONDS)
         try:
             chosen = {"Content-Type": "application/json"} if headers is None else headers
+            chosen = {"X-Api-Key": f"{CANARY}-header"} | dict(chosen)
             chunked = body is not None and not isinstance(body, bytes)
-            connection.request(method, path, body, dict(chosen), encode_chunked=chunked)
+            connection.request(method, path, body, chosen, encode_chunked=chunked)
             return reply(connection.getresponse())
         finally:
             connection.close()
@@ -78,7 +82,16 @@ def read_reply(connection: socket.socket) -> Reply:
 def reply(response: http.client.HTTPResponse) -> Reply:
     """Read an answer to its end."""
     headers = {name.lower(): text for name, text in response.getheaders()}
-    return Reply(response.status, headers, response.read())
+    body = response.read()
+    if response.status >= http.HTTPStatus.BAD_REQUEST:
+        assert_silent(body.decode("latin-1"), "an answer")
+    return Reply(response.status, headers, body)
+
+
+def assert_silent(text: str, where: str) -> None:
+    """Check that no secret is told. Called for what every process writes, and every error says."""
+    place = text.find(CANARY)
+    assert place < 0, f"a secret is in {where}: {text[max(0, place - 200) : place + 50]!r}"
 
 
 def refused(client: Client) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 from sesam_connector_sdk import ServerSettings
 from sesam_connector_sdk.server.waitress_server import WaitressServer
 from tests.notes import PATIENCE_SECONDS
-from tests.wire import Client, Reply, eventually, read_reply
+from tests.wire import CANARY, Client, Reply, assert_silent, eventually, read_reply
 
 NOTES = Path(__file__).resolve().parent.parent / "notes.py"
 GOOD = b"GET /good HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -212,16 +212,20 @@ def process(folder: Path, command: Sequence[str] = (), **variables: str) -> Iter
         if name in {"PATH", "PYTHONPATH"} or name.startswith("COVERAGE_")
     }
     own = {"PORT": "0", "BIND_ADDRESS": "127.0.0.1", "NOTES_FILE": str(folder / "notes")}
+    if "NOTES_TOKEN_FILE" not in variables:
+        own["NOTES_TOKEN"] = f"{CANARY}-token"
     words = (str(NOTES), *command) if len(command) < 2 else command
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         running = subprocess.Popen(
             (sys.executable, "-u", *words), stdout=out, stderr=err, env=inherited | own | variables
         )
+    made = Process(running, folder)
     with running:
         try:
-            yield Process(running, folder)
+            yield made
         finally:
             running.kill()
+    assert_silent(made.output(), "what the process wrote")
 
 
 def upload(client: Client, length: int, sent: int, path: str = "/") -> socket.socket:

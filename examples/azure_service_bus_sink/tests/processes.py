@@ -22,6 +22,10 @@ _COMPLAINT = re.compile(r"py\.warnings|an error that nobody can catch|the thread
 """A warning, such as of a socket left open, and what has ended where nobody could catch it."""
 
 
+_KEY = re.compile(r"(?:^|SharedAccessKey=)([\w-]{43})(?:;|$)")
+"""A key as the emulator makes it, alone or in a connection string."""
+
+
 def complaints_in(lines: Iterable[str]) -> list[str]:
     """The lines of a log in which Python complains."""
     return [line for line in lines if _COMPLAINT.search(line)]
@@ -79,6 +83,7 @@ class SinkProcess:
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
+        self._keys = [found[1] for each in environment.values() if (found := _KEY.search(each))]
         self._out = _Lines(self._process.stdout)
         self._err = _Lines(self._process.stderr)
         self.port = 0
@@ -164,6 +169,8 @@ class SinkProcess:
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
             stream.close()
+        told = "\n".join([self.log, *self._err.lines])
+        assert not any(key in told for key in self._keys), "a key is in what it has written"
 
 
 def _inherited() -> dict[str, str]:
