@@ -14,7 +14,11 @@ from .service_bus import Bus
 
 TARGET = 110.0
 PIPES = 10
-AS_IN_THE_IMAGE = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "131072"}
+AS_IN_THE_IMAGE = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "2097152",
+}
 """What the image's Dockerfile sets, too."""
 _BODY = 4 * 1024 * 1024
 
