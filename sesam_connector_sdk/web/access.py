@@ -41,10 +41,7 @@ class AccessLog:
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         """Before routing."""
-        req.context.started = time.monotonic()
-        req.context.metrics = self._metrics
-        req.context.query = parameters(req)
-        req.context.trace = TraceParent.parse(req.get_header("traceparent") or "")
+        self._begin(req)
         # The process lives while it drains: a liveness probe must not end it early.
         if req.path not in OWN_ROUTES and self._draining():
             raise ShuttingDown(retry_after=5)
@@ -61,8 +58,16 @@ class AccessLog:
         self, req: falcon.Request, resp: falcon.Response, _resource: object, *_succeeded: bool
     ) -> None:
         """After the answer is made, also after an error; one that is sent by and by logs itself."""
+        if not hasattr(req.context, "started"):
+            self._begin(req)  # Falcon refuses the method WEBSOCKET before it asks any middleware
         if resp.stream is None:
             ended(req, resp.status_code)
+
+    def _begin(self, req: falcon.Request) -> None:
+        req.context.started = time.monotonic()
+        req.context.metrics = self._metrics
+        req.context.query = parameters(req)
+        req.context.trace = TraceParent.parse(req.get_header("traceparent") or "")
 
 
 def ended(req: falcon.Request, status: int) -> None:

@@ -67,6 +67,23 @@ def test_a_request_without_a_valid_trace_is_like_any_other(
     assert sink.request.pipe is None
 
 
+def test_a_method_that_falcon_refuses_first_is_answered_and_logged_too(
+    serving: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With 400 and one line, as any method that nobody knows.
+
+    Seen to fail, with 500, when only a request that the middleware has seen begin can be logged.
+    """
+    caplog.set_level(logging.INFO)
+    client = serving(Keep(Settings()))
+
+    reply = client.send("WEBSOCKET", "/")
+
+    assert (reply.status, reply.document["type"]) == (400, "urn:sesam-connector:malformed-request")
+    assert [each for each in caplog.messages if each.startswith("WEBSOCKET / 400 ")] != []
+    assert [each for each in caplog.messages if "bug" in each] == []
+
+
 def test_what_the_pipe_says_cannot_forge_a_field(caplog: pytest.LogCaptureFixture) -> None:
     """A blank or a quote is quoted, the rest escaped, and all cut short."""
     caplog.set_level(logging.INFO)
