@@ -6,7 +6,7 @@ Changes how waitress works; only ``threads`` does so, too. Its hooks, none of th
 ``received``, ``body_rcv`` and ``expect_continue``, ``OverflowableBuffer.overflow``,
 ``ChunkedReceiver.control_line`` and ``trailer``, ``ErrorTask.execute``, ``WSGITask.service``,
 ``write``, ``build_response_header`` and the account they keep, ``TcpWSGIServer.channel_class``,
-``add_task``, ``maintenance``, ``active_channels`` and ``trigger``.
+``add_task``, ``maintenance``, ``active_channels``, ``in_connection_overflow`` and ``trigger``.
 ``tests/server/test_strict_http.py`` fails when one of them changes.
 Rules are those of RFC 9112 (HTTP/1.1), where a server may refuse and a lenient one can be misled.
 """
@@ -41,13 +41,8 @@ from sesam_connector_sdk.web.health import PROBED_ROUTES
 from sesam_connector_sdk.web.problems import document
 
 _ONLY_ONCE = (
-    b"host",
-    b"content-length",
-    b"transfer-encoding",
-    b"content-type",
-    b"content-encoding",
-    b"authorization",
-    b"expect",
+    *(b"host", b"content-length", b"transfer-encoding", b"content-type", b"content-encoding"),
+    *(b"authorization", b"expect"),
 )
 # What waitress says without quoting the request; what else it says may hold a header's value.
 _QUOTES_NOTHING = frozenset(
@@ -63,6 +58,7 @@ _LONGEST_LINE = 16 * 1024
 # The hub sends about ten headers, and one request at a time.
 _MOST_HEADERS = 200
 _MOST_TOGETHER = 100
+_IDLE_WHEN_FULL = 5.0
 _VERSION = re.compile(rb" HTTP/1\.([01])$")
 _TARGET = re.compile(rb"[A-Z]+ (?:/|https?://)[\x21-\x7e\x80-\xff]* |OPTIONS \* ")
 
@@ -332,6 +328,11 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]
             self.request.started = now
         return bool(now - self.request.started > longest)
 
+    def is_idle(self, since: float) -> bool:
+        """Whether nothing goes on, and has since a moment on the clock of ``time.time``."""
+        busy = self.requests or self.request or self.total_outbufs_len
+        return not busy and self.last_activity < since
+
     def is_stalled(self, now: float, longest: float) -> bool:
         """Whether the client has taken nothing of its answer for longer than it may.
 
@@ -382,8 +383,11 @@ class StrictServer(TcpWSGIServer):  # type: ignore[misc]
         """Called by waitress' loop every ``cleanup_interval`` seconds."""
         super().maintenance(now)
         clock = time.monotonic()
+        # Who waits to be accepted needs the place of a client that sends nothing.
+        idle = now - min(self.client_timeout, _IDLE_WHEN_FULL)
         for channel in list(self.active_channels.values()):
-            if channel.is_slow(clock, self.client_timeout):
+            in_the_way = self.in_connection_overflow and channel.is_idle(idle)
+            if in_the_way or channel.is_slow(clock, self.client_timeout):
                 # Not closed by the trigger: the next connection could get the number of this one,
                 # and with it the byte that has just arrived here.
                 channel.will_close = True

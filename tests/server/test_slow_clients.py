@@ -57,6 +57,19 @@ def test_a_good_request_does_not_wait_for_slow_senders() -> None:
         assert len(senders) == 100
 
 
+@pytest.mark.parametrize("first", [b"", GOOD], ids=["silent", "after-a-request"])
+def test_clients_that_send_nothing_make_room_when_every_connection_is_taken(first: bytes) -> None:
+    """Whether they have ever sent anything or not.
+
+    Seen to fail when they stay for the two minutes that waitress gives them.
+    """
+    with served(client_timeout=TIMEOUT, connections=20) as server, ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(server.client.connect()).sendall(first)
+
+        assert good(server.client).status == 200
+
+
 def test_a_slow_sender_who_is_done_in_time_is_answered() -> None:
     """Each request has its own time, also the second one on a connection."""
     with served(client_timeout=TIMEOUT) as server, server.client.connect() as connection:

@@ -86,6 +86,7 @@ DEFAULTS = {
     "channel.HTTPChannel.total_outbufs_len": 0,
     "channel.HTTPChannel.last_activity": 0,
     "server.TcpWSGIServer.channel_class": waitress.channel.HTTPChannel,
+    "server.TcpWSGIServer.in_connection_overflow": False,
     "parser.HTTPRequestParser.error": None,
     "parser.HTTPRequestParser.completed": False,
     "parser.HTTPRequestParser.expect_continue": False,
