@@ -26,6 +26,8 @@ class Health:
         resp.data = b'{"status":"alive"}'
         resp.content_type = falcon.MEDIA_JSON
 
+    on_head = on_get  # what some load balancers ask with
+
 
 class Ready:
     """Says whether requests would be answered well.
@@ -46,6 +48,8 @@ class Ready:
         resp.status = falcon.HTTP_200 if ready else falcon.HTTP_503
         resp.data = b'{"status":"ready"}' if ready else b'{"status":"not ready"}'
         resp.content_type = falcon.MEDIA_JSON
+
+    on_head = on_get
 
     def _all_ready(self) -> bool:
         """Ask every connector, unless somebody else waits for one: then say what was said last."""
