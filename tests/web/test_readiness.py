@@ -163,14 +163,6 @@ def test_a_balancer_may_ask_with_head(path: str, serving: Serving, sink: Obedien
     assert (reply.status, reply.body) == (200, b"")
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_a_balancer_may_ask_with_head(path: str, serving: Serving, sink: ObedientSink) -> None:
-    """The status says all that it wants to know. Seen to fail when only GET is answered."""
-    reply = serving(sink).send("HEAD", path, None)
-
-    assert (reply.status, reply.body) == (200, b"")
-
-
 def test_an_answer_holds_for_a_while(serving: Serving) -> None:
     """However often somebody asks, the other side is asked once. Seen to fail without a cache."""
     sink = Checked()
