@@ -569,18 +569,18 @@ def test_a_lone_sink_answers_on_any_path_and_logs_one_line(
 def test_query_and_headers_reach_the_sink_and_no_log(
     serving: Serving, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Both may hold a token. The protocol's parameters are apart from the author's."""
+    """Both may hold a token. The parameters of its protocol, and no others, are apart."""
     caplog.set_level(logging.DEBUG)
     sink = Count(Settings())
 
     reply = serving(sink).send(
-        path="/?token=CANARY&sequence_id=s&is_first=True&is_full=true&empty=&twice=1&twice=2",
+        path="/?token=CANARY&sequence_id=s&is_first=True&is_full=true&empty=&twice=1&twice=2&since=5",
         headers={"Authorization": "CANARY", "X-Mine": "a, b"},
     )
 
     assert reply.status == 200
     request = sink.seen[0].request
-    assert request.query == {"token": "CANARY", "empty": "", "twice": "2"}
+    assert request.query == {"token": "CANARY", "empty": "", "twice": "2", "since": "5"}
     assert request.headers["authorization"] == "CANARY"
     assert request.headers["x-mine"] == "a, b"
     assert (request.push.sequence_id, request.push.is_first) == ("s", True)

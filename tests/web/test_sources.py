@@ -79,6 +79,17 @@ def test_a_source_takes_get_only(method: str, serving: Serving) -> None:
     assert reply.headers["allow"] == "GET, OPTIONS"
 
 
+def test_what_is_a_sinks_parameter_is_the_pipes_own_here(serving: Serving) -> None:
+    """Only ``since``, ``limit`` and ``subset`` belong to the protocol of a source."""
+    source = Table(rows(1, 2))
+
+    reply = get(serving(source), "is_full=maybe&request_id=7&since=1&limit=9")
+
+    assert reply.status == 200
+    assert source.requests[0].query == {"is_full": "maybe", "request_id": "7"}
+    assert (source.requests[0].since, source.requests[0].limit) == (1, 9)
+
+
 def test_a_source_shares_its_route_with_a_sink(serving: Serving) -> None:
     """GET is the source's, POST the sink's; one body each."""
 
