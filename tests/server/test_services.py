@@ -47,7 +47,7 @@ def test_a_sink_a_source_and_a_transform_are_one_service(service: Process, tmp_p
     [
         ("DELETE", "/notes", {"GET", "POST", "OPTIONS"}),
         ("GET", "/prices/nok", {"POST", "OPTIONS"}),
-        ("POST", "/healthz", {"GET", "OPTIONS"}),
+        ("POST", "/healthz", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(
