@@ -57,7 +57,8 @@ SOUND: list[Source[Settings]] = [
     Moments([{**row, "_updated": moment(row["_updated"])} for row in TIES]),
     Pairs([{**row, "_updated": (row["_updated"] // 10, row["_updated"] % 10)} for row in TIES]),
     Shuffled(Settings()),
-    Whole(TIES),
+    Whole([*TIES, {"_id": "t", "_deleted": True}, {"_id": "f", "_deleted": False}]),
+    Whole([{"_id": "n", "_deleted": None}]),
 ]
 
 
@@ -150,6 +151,8 @@ class Twice(Whole):
         (Splitting(TIES), "in pages of 1, '4' of 3 stands where '2' of 2 should"),
         (Textual(TIES), "to the hub, _updated '9' is not before '10'"),
         (Twice(TIES), "two full reads differ"),
+        (Whole([{"_id": "1", "_deleted": 1}]), "_deleted of '1' is not true"),
+        (Whole([{"_id": "1", "_deleted": "true"}]), "_deleted of '1' is not true"),
         (Table(TIES[1:4]), "two different _updated"),
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, Source) else "",
