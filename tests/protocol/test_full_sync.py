@@ -141,6 +141,20 @@ def test_a_replay_is_taken_again() -> None:
         state.judge(middle)
 
 
+def test_a_sequence_that_was_incremental_is_a_full_sync_from_a_beginning_only() -> None:
+    """``is_full`` that changes is a conflict; what begins anew has all that its end will ask for.
+
+    Seen to fail when an unknown full sync is taken without ``is_first``.
+    """
+    state = FullSyncState()
+    incremental = PushParameters("s", "1")
+    take(state, incremental, "a")
+
+    with pytest.raises(FullSyncConflict):
+        state.judge(after(incremental, is_full=True))
+    assert take(state, FIRST, "b") == Position("s", part=True, first=True)
+
+
 @pytest.mark.parametrize("ids", [(), ("a",)])
 def test_a_request_may_be_the_first_and_the_last(ids: tuple[str, ...]) -> None:
     """A small full sync, or that of an empty source."""
