@@ -16,6 +16,9 @@ import falcon
 from sesam_connector_sdk.errors import TooLarge, UnsupportedMediaType, printable
 
 _SPOOL_BYTES = 512 * 1024
+# While a file is read, Python lets its other threads run; in a short read none of them gets as far,
+# and with one short read after the other none ever does.
+_READ_BYTES = 1024 * 1024
 
 
 def require_json(req: falcon.Request) -> None:
@@ -40,15 +43,33 @@ def body(req: falcon.Request, limit: int) -> Iterator[BinaryIO]:
     if (req.content_length or 0) > limit:
         raise _too_large(limit)
     stream = req.env["wsgi.input"]
+    if isinstance(stream, io.BufferedRandom):
+        with _in_large_reads(stream) as file:
+            yield file
+        return
     if isinstance(stream, io.IOBase) and stream.seekable():
         yield stream  # type: ignore[misc]  # IOBase is all that typeshed lets us ask for
         return
     # Some servers do not keep a body themselves: it can be read only once.
-    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
+    with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, buffering=_READ_BYTES) as spool:
         # A body in chunks has no length; a server that says so ends the stream where the body ends.
         whole = req.env.get("wsgi.input_terminated")
         _copy(req.stream if whole else req.bounded_stream, spool, limit)
         yield spool  # type: ignore[misc]  # a BinaryIO in all but its declaration
+
+
+@contextlib.contextmanager
+def _in_large_reads(file: io.BufferedRandom) -> Iterator[BinaryIO]:
+    """The same file, which stays the server's own, read so that its other threads get their turns.
+
+    A probe would be answered when the body is done with, however long that takes.
+    """
+    file.flush()
+    reader = io.BufferedReader(file.raw, _READ_BYTES)
+    try:
+        yield reader
+    finally:
+        reader.detach()  # or it would close the file at the end of its own life
 
 
 def _copy(stream: Any, spool: IO[bytes], limit: int) -> None:
