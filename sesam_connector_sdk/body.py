@@ -61,7 +61,7 @@ class Body:
         self._sequence = sequence
         self._limits = limits or Limits()
         self._count = 0
-        self._kept: list[bytes] | None = None
+        self._kept: list[Chunk] = []
         self._spans: list[Span] = []
 
     def __len__(self) -> int:
@@ -92,7 +92,7 @@ class Body:
     def _read_through(self) -> None:
         refused = None
         problems: list[EntityProblem] = []
-        kept: list[bytes] = []
+        kept: list[Chunk] = []
         size = 0
         for chunk in self._chunks():
             try:
@@ -101,19 +101,17 @@ class Body:
                 refused = error
                 problems += error.entities
             self._count += len(chunk.items)
-            self._spans.append(chunk.span)
             # What an item costs beside its bytes counts too: a body may be one of tiny items.
             size += len(chunk.document) + len(chunk.items) * _ITEM_BYTES
-            if size <= _KEPT_BYTES:
-                kept += chunk.items
-            else:
+            kept.append(chunk._replace(document=b""))
+            if size > _KEPT_BYTES:
+                self._spans += [each.span() for each in kept]
                 kept.clear()
             if len(problems) > _ENOUGH_PROBLEMS:
                 break
         if refused:
             raise Rejected(refused.detail, entities=problems)
-        if size <= _KEPT_BYTES:
-            self._kept = kept
+        self._kept = kept
 
     def _hold_to(self, rules: Rules) -> None:
         problems: list[EntityProblem] = []
@@ -131,14 +129,16 @@ class Body:
             )
 
     def _groups(self) -> Iterator[Iterator[Entity]]:
-        if self._kept is not None:
-            yield entities(self._kept, 0, self._sequence)
-            return
         position = 0
-        for span in self._spans:
-            items = again(self._stream, span)
+        for items in self._items():
             yield entities(items, position, self._sequence)
             position += len(items)
+
+    def _items(self) -> Iterator[list[bytes]]:
+        for span in self._spans:
+            yield again(self._stream, span)
+        for chunk in self._kept:
+            yield chunk.items
 
     def _chunks(self) -> Iterator[Chunk]:
         self._stream.seek(0)

@@ -67,12 +67,18 @@ class Chunk(NamedTuple):
     Attributes:
         document: The items as a JSON array of their own, in UTF-8.
         items: The items' bytes, exactly as they came.
-        span: Where they stand in the stream.
+        start: Where they begin in the stream, with the whitespace before them.
+        end: Where they end in the stream, with the whitespace behind them.
     """
 
     document: bytes
     items: list[bytes]
-    span: Span
+    start: int
+    end: int
+
+    def span(self) -> Span:
+        """Where each of them stands in the stream."""
+        return Span(self.start, self.end, _starts(self.items, self.end - self.start))
 
 
 class _Parsed(NamedTuple):
@@ -116,23 +122,24 @@ class _Reader:
         self.delimiter = b""
 
     def read(self) -> Iterator[Chunk]:
-        data = self._after_bracket()
+        data = self._from_bracket()  # a bracket, which may stand for a comma, and what follows it
         start = self.consumed - len(data)
         while not self.ended:
             cut, found = self._cut(data)
             if found is None:
                 self._refuse_start(data)
             else:
-                data = data[cut + 1 :]
-                yield self._count(found, start, start + cut)
-                start += cut + 1
+                data = data[cut:]
+                yield self._count(found, start + 1, start + cut)
+                start += cut
             # An item larger than the chunk: as much again as is held, so the work stays linear.
-            data += self._fill(max(self.chunk, len(data)))
+            more = self._fill(max(self.chunk, len(data)))
+            data = b"".join((b"[", memoryview(data)[1:], more))
         last = self._last(data)
         end = start + data.rindex(b"]")
         del data
         if last.items:
-            yield self._count(last, start, end)
+            yield self._count(last, start + 1, end)
 
     def _fill(self, size: int) -> bytes:
         """Read so many bytes, or fewer at the end of the stream and nowhere else."""
@@ -144,13 +151,13 @@ class _Reader:
         self.consumed += len(data)
         return data
 
-    def _after_bracket(self) -> bytes:
-        """Read up to the array's opening bracket and return what was read behind it."""
+    def _from_bracket(self) -> bytes:
+        """Read up to the array's opening bracket, and return it with what was read behind it."""
         data = b""
         while not data and not self.ended:
             data = self._fill(self.chunk).lstrip(_WHITESPACE)
         if data.startswith(b"["):
-            return data[1:]
+            return data
         raise MalformedBody(_not_an_array(data))
 
     def _cut(self, data: bytes) -> tuple[int, _Parsed | None]:
@@ -173,10 +180,10 @@ class _Reader:
             end = at + len(self.delimiter) - 1
 
     def _walk(self, data: bytes) -> tuple[int, _Parsed | None]:
-        cut = -1
+        cut = 0
         while (comma := _comma_after_value(data, cut + 1)) is not None:
             cut = comma
-        return cut, _parse(data, cut) if cut >= 0 else None
+        return cut, _parse(data, cut) if cut else None
 
     def _count(self, found: _Parsed, start: int, end: int) -> Chunk:
         document, items = found.document, [*map(bytes, found.items)]
@@ -185,7 +192,7 @@ class _Reader:
             self._refuse_large(items)
         self._refuse_deep(items)
         self.count += len(items)
-        return Chunk(document, items, Span(start, end, _starts(items, end - start)))
+        return Chunk(document, items, start, end)
 
     def _refuse_large(self, items: list[bytes]) -> None:
         for position, item in enumerate(items, self.count):
@@ -212,9 +219,8 @@ class _Reader:
 
     def _last(self, data: bytes) -> _Parsed:
         """The items up to the end of the stream, which must close the array."""
-        document = b"[" + data
         try:
-            found = _Parsed(document, _ITEMS.decode(document))
+            found = _Parsed(data, _ITEMS.decode(data))
         except (msgspec.DecodeError, RecursionError) as error:
             raise MalformedBody(self._where(data, error)) from None
         if self.count and not found.items:
@@ -224,9 +230,9 @@ class _Reader:
     def _where(self, data: bytes, error: Exception) -> str:
         """Name the item that breaks the array, and how."""
         start = position = 0
-        while (comma := _comma_after_value(data, start)) is not None:
-            start, position = comma + 1, position + 1
-        reason = _fault(data[start:] + _END) or _reason(error)[0]
+        while (comma := _comma_after_value(data, start + 1)) is not None:
+            start, position = comma, position + 1
+        reason = _fault(b"[" + data[start + 1 :] + _END) or _reason(error)[0]
         return self._malformed(self.count + position, reason)
 
     def _malformed(self, position: int, reason: str) -> str:
@@ -247,7 +253,7 @@ class _Reader:
 
 def _parse(data: bytes, cut: int) -> _Parsed | None:
     """The items before ``cut``, or None where the bytes up to there are not whole items."""
-    document = b"".join((b"[", memoryview(data)[:cut], b"]"))
+    document = b"".join((memoryview(data)[:cut], b"]"))
     try:
         found = _ITEMS.decode(document)
     except (msgspec.DecodeError, RecursionError):
@@ -296,7 +302,7 @@ def _comma_after_value(data: bytes, start: int) -> int | None:
 
 def _learn_delimiter(data: bytes) -> bytes:
     """What stands between the first two items, up to the second one's first key."""
-    comma = _comma_after_value(data, 0)
+    comma = _comma_after_value(data, 1)
     if comma is None:
         return b""
     key = _FIRST_KEY.match(data, comma + 1)
@@ -326,14 +332,14 @@ def _not_an_array(data: bytes) -> str:
     return f"The body is not a JSON array. {fix}"
 
 
-def _fault(items: bytes) -> str:
-    """Why a row of items, cut off anywhere, can never become valid; empty if it still can."""
+def _fault(array: bytes) -> str:
+    """Why an array, cut off anywhere, can never become valid; empty if it still can."""
     try:
-        _ITEMS.decode(b"[" + items)
+        _ITEMS.decode(array)
     except (msgspec.DecodeError, RecursionError) as error:
         reason, at = _reason(error)
         # What the parser says of the very end, more data can mend: half a number, half a pair.
-        return reason if at <= len(items) else ""
+        return reason if at < len(array) else ""
     return ""
 
 

@@ -508,16 +508,16 @@ def test_a_chunk_is_read_again_item_by_item(
     found = [*chunks(stream, max_item=MEGABYTE, max_depth=100, chunk=size)]
 
     for _ in range(2):
-        assert [each for chunk in found for each in again(stream, chunk.span)] == items
+        assert [each for chunk in found for each in again(stream, chunk.span())] == items
     for chunk in reversed(found):
-        assert again(stream, chunk.span) == chunk.items
+        assert again(stream, chunk.span()) == chunk.items
 
 
 def test_where_items_are_is_remembered_in_a_sixteenth_of_the_body_at_most() -> None:
     """And not for the smallest of items, of which a body has many."""
     for length in (1, 30, 61, 62, 63, 64, 700):
         body = b"[" + b",".join([b"1" * length] * 5_000) + b"]"
-        spans = [each.span for each in chunks(io.BytesIO(body), max_item=MEGABYTE, max_depth=9)]
+        spans = [each.span() for each in chunks(io.BytesIO(body), max_item=MEGABYTE, max_depth=9)]
 
         assert all((span.starts is None) == (length < 64) for span in spans)
         remembered = sum(len(span.starts) * span.starts.itemsize for span in spans if span.starts)
