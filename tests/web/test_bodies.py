@@ -8,6 +8,7 @@ from typing import Any
 
 import falcon
 import falcon.testing
+import pytest
 
 from sesam_connector_sdk.web.bodies import body
 
@@ -57,12 +58,8 @@ def test_a_file_with_a_body_stays_open_for_the_server(tmp_path: Path) -> None:
     stream = io.BufferedRandom(CountingFile(tmp_path / "body"))
     stream.write(b"[]")
 
-    try:
-        with body(request(stream), limit=2) as taken:
-            taken.read()
-            raise EOFError
-    except EOFError:
-        del taken
+    with pytest.raises(EOFError), body(request(stream), limit=2):
+        raise EOFError
 
     stream.seek(0)
     assert stream.read() == b"[]"
