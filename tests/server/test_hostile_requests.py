@@ -141,7 +141,7 @@ def test_the_ambiguous_is_refused_in_words_and_the_connection_ends(
 ) -> None:
     """One problem document, one line in the log, no value of the request in either.
 
-    Seen to fail, row by row, when the check that a row is about is left out of ``strict_http``, and
+    Seen to fail, row by row, when the check that a row is about is left out of ``heads``, and
     when the texts of waitress are passed on: two of them quote a header's value.
     """
     listen(caplog)

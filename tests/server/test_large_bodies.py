@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
+import os
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +16,12 @@ import waitress.buffers
 from waitress.adjustments import Adjustments
 
 from sesam_connector_sdk import ServerSettings
-from sesam_connector_sdk.server.strict_http import StrictParser
+from sesam_connector_sdk.server.waitress_hooks.parser import StrictParser
 from sesam_connector_sdk.server.waitress_server import _adjustments
 from tests.connectors import Connector, Start
 from tests.wire import Client, Reply, ids, read_reply
 
-from .hostile import problem, rest
+from .hostile import problem, process, rest
 
 MEGABYTE = 1_000_000
 SIZE = 50 * MEGABYTE
@@ -176,6 +178,37 @@ def test_no_file_is_needed_up_to_the_memory_limit(connector: Start) -> None:
     for size in (len(body), 4 * 1024 * 1024):
         assert client.send(body=body.ljust(size)).status == 422
     assert client.send(body=body.ljust(4 * 1024 * 1024 + 1)).status == 413
+
+
+def test_the_largest_bodies_need_no_folder_for_temporary_files(tmp_path: Path) -> None:
+    """Ten at once, sent whole or in chunks, where no folder that Python tries can be written to.
+
+    Seen to fail with waitress's own ``inbuf_overflow``: the connection is reset.
+    """
+    (tmp_path / "sitecustomize.py").write_text(
+        "import tempfile; tempfile._candidate_tempdir_list = lambda: ['/nonexistent/either']"
+    )
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    import_from = os.pathsep.join(filter(None, [str(tmp_path), *inherited]))
+    limit = 4 * 2**20
+    body = json.dumps([{"_id": "1", "text": "x" * 100_000}] * 41).encode().ljust(limit)
+    pieces = [body[at : at + 2**16] for at in range(0, limit - 4096, 2**16)]
+    pieces[-1] = pieces[-1][:-2048]  # what is between the chunks counts, too
+    with (
+        process(tmp_path / "process", TMPDIR="/nonexistent", PYTHONPATH=import_from) as connector,
+        ThreadPoolExecutor(10) as pool,
+    ):
+        client = connector.listening()
+        assert client.send(body=body).document == {"delivered": 41, "skipped": 0}
+        assert client.send(body=body + b" ").status == 413
+
+        whole = pool.map(lambda _: client.send(body=body).status, range(10))
+        assert set(whole) <= {200, 503}
+        chunked = pool.map(lambda _: client.send(body=iter(pieces)).status, range(10))
+        assert set(chunked) <= {200, 503}
+        assert client.send(body=iter(pieces)).status == 200
+        assert connector.end() == 0
+    assert "ERROR" not in connector.output()
 
 
 def test_a_full_disk_is_no_room_and_nothing_breaks(connector: Start) -> None:

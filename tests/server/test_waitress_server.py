@@ -1,6 +1,6 @@
 """The server drains: what has begun is answered, what is idle is closed, nothing new begins.
 
-These tests are also the alarm for a new waitress whose insides have changed.
+What else is relied on in waitress' insides, ``waitress_hooks/test_hooks.py`` looks at.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from waitress.adjustments import Adjustments
 
 from sesam_connector_sdk import ServerSettings
-from sesam_connector_sdk.server.waitress_server import WaitressServer
+from sesam_connector_sdk.server.waitress_server import WaitressServer, _adjustments
 from tests.notes import PATIENCE_SECONDS
 from tests.wire import Client, eventually, read_reply
 
@@ -157,20 +158,20 @@ def test_stopping_twice_is_stopping_once(running: Callable[..., Running]) -> Non
 
 
 def test_a_stop_that_is_slow_to_wake_the_loop_finds_its_trigger_open(
-    running: Callable[..., Running],
+    running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop may see the stop by itself and end first; the trigger's number is not free yet.
 
     Seen to fail when the end does not wait for a stop that has begun.
     """
     found = running()
-    wake = found.server._server.pull_trigger
+    wake = found.server._server.wake
 
     def wake_late() -> None:
         found.thread.join(1.5)  # longer than the loop waits
         wake()
 
-    found.server._server.pull_trigger = wake_late
+    monkeypatch.setattr(found.server._server, "wake", wake_late)
 
     assert found.stop() is True
 
@@ -192,3 +193,14 @@ def test_the_answer_says_nothing_about_the_server(running: Callable[..., Running
 
     assert [each.status for each in replies] == [200] * 3
     assert "server" not in replies[0].headers
+
+
+def test_waitress_has_every_adjustment() -> None:
+    """Those that are given, and the two limits that the rest relies on staying as they are."""
+    given = _adjustments(ServerSettings(port=0))
+    made = Adjustments(**given)
+
+    assert {name for name in given if not hasattr(made, name)} - {"host", "port"} == set()
+    assert made.channel_request_lookahead == 0, "a second request is read while one is at work"
+    assert made.trusted_proxy is None
+    assert made.max_request_header_size == 262_144

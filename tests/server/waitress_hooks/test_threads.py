@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesam_connector_sdk.server.threads import WarmThreads
+from sesam_connector_sdk.server.waitress_hooks.threads import WarmThreads
 from tests.notes import PATIENCE_SECONDS
 from tests.wire import eventually
 

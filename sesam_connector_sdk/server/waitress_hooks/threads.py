@@ -1,8 +1,7 @@
 """waitress' threads, of which the one that has worked last works next.
 
-Knows waitress only. Its hooks: ``ThreadedTaskDispatcher.lock`` and ``queue_cv``, and the row of
-waiters in Python's own ``threading.Condition``. ``tests/server/test_threads.py`` fails when one of
-them changes.
+Imports nothing of the SDK. Beside waitress it knows the row of waiters that is inside Python's own
+``threading.Condition``.
 """
 
 from __future__ import annotations

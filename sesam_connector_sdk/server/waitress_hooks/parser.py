@@ -1,0 +1,118 @@
+"""A request's parser that refuses what is ambiguous, and what there is no room for.
+
+Imports ``heads``, and nothing else of the SDK.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.utilities import BadRequest, Error
+
+from .heads import refuse_ambiguous
+
+# What waitress says without quoting the request; what else it says may hold a header's value.
+_QUOTES_NOTHING = frozenset(
+    {
+        "Bad URI",
+        "Bare CR or LF found in HTTP message",
+        "Content-Length is invalid",
+        "Invalid header",
+        "Start line is invalid",
+    }
+)
+_LONGEST_LINE = 16 * 1024
+
+
+class NoRoom(Error):  # type: ignore[misc]
+    """The bodies held at once, or the disk, leave no room for another."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
+class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
+    """Refuses a request that two servers could read in two ways, or that there is no room for.
+
+    Args:
+        adj: waitress' settings.
+        room: Says how many bytes of bodies there is room for, this one's already taken off.
+    """
+
+    # waitress names it in a log line, also when the request line could not be read.
+    path = ""
+    body_rcv: Any = None
+
+    def __init__(self, adj: Any, room: Callable[[], int] = lambda: 0) -> None:
+        super().__init__(adj)
+        self.error: Error | None = None
+        self.room = room
+        self.started = time.monotonic()
+
+    @property
+    def held(self) -> int:
+        """Bytes of the body that are or will be in memory or in a file."""
+        return max(int(self.content_length), int(self.body_bytes_received))
+
+    def received(self, data: bytes) -> int:
+        """Take bytes of the request; see waitress."""
+        if self.error is not None:
+            self._let_go()
+            return len(data)
+        held = self.held
+        try:
+            consumed: int = super().received(data)
+        except OSError as error:
+            consumed = len(data)
+            reason = error.strerror or type(error).__name__
+            self.error = NoRoom(f"The body's temporary file cannot be written: {reason}.")
+        if self.error is None and self.held > held:
+            self.error = self._one_too_many()
+        if self.error is not None:
+            self._let_go()
+        if self.completed:
+            # Or waitress asks for the body of a request that is refused, or that has none.
+            self.expect_continue = False
+        return consumed
+
+    def _one_too_many(self) -> Error | None:
+        """Why no more of the body can be taken, if so."""
+        if self.chunked:
+            line = max(len(self.body_rcv.control_line), len(self.body_rcv.trailer))
+            if line > _LONGEST_LINE:
+                # With each byte that arrives, waitress copies the whole line.
+                return BadRequest("A line between the chunks is too long.")
+        if self.held and self.room() < 0:
+            return NoRoom("The connector holds as many bodies as MAX_BUFFERED_BYTES allows.")
+        return None
+
+    def _let_go(self) -> None:
+        """Hold nothing of a request that is refused: its answer may have to wait for a thread."""
+        self.completed = True
+        with contextlib.suppress(OSError):  # a file that cannot be written cannot be flushed either
+            self.close()
+        self.body_rcv = None
+        self.content_length = self.body_bytes_received = 0
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the request line and the headers.
+
+        Raises:
+            ParsingError: The request is refused with 400; the text names the header, no value.
+        """
+        first, *lines = header_plus.split(b"\r\n")
+        refuse_ambiguous(first.rstrip(), [line for line in lines if line])
+        try:
+            super().parse_header(header_plus)
+        except (ParsingError, ValueError) as error:
+            text = str(error)
+            if text not in _QUOTES_NOTHING:
+                text = "The request line or a header cannot be read."
+            raise ParsingError(text) from None
+        if self.content_length >= self.adj.inbuf_overflow:
+            # To a file from its first byte, instead of filling the memory before.
+            self.body_rcv.getbuf().overflow = 0
