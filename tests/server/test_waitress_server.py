@@ -119,6 +119,20 @@ def test_open_connections_without_a_request_do_not_keep_it(
         assert unused.recv(1) == b""
 
 
+def test_they_are_closed_while_another_is_at_work(running: Callable[..., Running]) -> None:
+    """So that its client goes elsewhere at once. Seen to fail when they are left until the end."""
+    found = running()
+    with found.client.connect() as busy, found.client.connect() as unused:
+        busy.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert found.begun.acquire(timeout=PATIENCE_SECONDS)
+        found.server.stop()
+
+        assert unused.recv(1) == b""
+        assert found.finished is None
+        found.go_on.set()
+        assert read_reply(busy).body == b"done"
+
+
 def test_a_request_that_does_not_finish_in_time_is_given_up(
     running: Callable[..., Running],
 ) -> None:
@@ -177,12 +191,20 @@ def test_a_stop_that_is_slow_to_wake_the_loop_finds_its_trigger_open(
 
 
 def test_a_taken_port_is_an_error_of_the_system(running: Callable[..., Running]) -> None:
-    """Two servers cannot have one address."""
+    """Two servers cannot have one address, and the second leaves no thread behind.
+
+    Seen to fail when its threads are not ended.
+    """
     found = running()
     taken = ServerSettings(port=found.client.port, bind_address="127.0.0.1")
+    before = threading.enumerate()
 
     with pytest.raises(OSError, match="in use"):
         WaitressServer(found.app, taken)
+
+    for each in set(threading.enumerate()) - set(before):
+        each.join(PATIENCE_SECONDS)
+        assert not each.is_alive()
 
 
 def test_the_answer_says_nothing_about_the_server(running: Callable[..., Running]) -> None:

@@ -34,7 +34,6 @@ from sesam_connector_sdk.server.waitress_hooks import StrictServer
 from sesam_connector_sdk.server.waitress_hooks.channel import StrictChannel
 from sesam_connector_sdk.server.waitress_hooks.parser import StrictParser
 from sesam_connector_sdk.server.waitress_hooks.task import BreakableTask, ProblemTask
-from tests.notes import PATIENCE_SECONDS
 from tests.server.hostile import GOOD
 from tests.server.waitress_hooks.stepped import Stepped, answer
 
@@ -149,26 +148,28 @@ MODULES = sorted(file.stem for file in ROOM.glob("*.py") if file.stem != "__init
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[dict[str, Any]]:
-    """One of each class, made by waitress itself as it makes them when it serves."""
+    """One of each class, made by waitress itself; none works."""
     loop_map: dict[int, Any] = {}
-    server = waitress.server.TcpWSGIServer(answer, loop_map, host="127.0.0.1", port=0, threads=1)
-    with socket.create_connection(("127.0.0.1", int(server.effective_port)), PATIENCE_SECONDS):
-        wasyncore.loop(timeout=PATIENCE_SECONDS, use_poll=True, map=loop_map, count=1)
-        channel = next(iter(server.active_channels.values()))
-        parser = waitress.parser.HTTPRequestParser(server.adj)
-        parser.received(b"POST /path HTTP/1.0\r\nContent-Length: 1\r\n\r\n")
+    threads = waitress.task.ThreadedTaskDispatcher()
+    server = waitress.server.TcpWSGIServer(
+        answer, loop_map, dispatcher=threads, listen="127.0.0.1:0"
+    )
+    client, its_peer = socket.socketpair()
+    channel = waitress.channel.HTTPChannel(server, its_peer, ("", 0), server.adj, loop_map)
+    parser = waitress.parser.HTTPRequestParser(server.adj)
+    parser.received(b"GET /path HTTP/1.0\r\n\r\n")
+    with client:
         yield {
-            "buffers.OverflowableBuffer": parser.body_rcv.getbuf(),
+            "buffers.OverflowableBuffer": waitress.buffers.OverflowableBuffer(1),
             "channel.HTTPChannel": channel,
             "parser.HTTPRequestParser": parser,
             "server.TcpWSGIServer": server,
             "task.Task": waitress.task.WSGITask(channel, parser),
-            "task.ThreadedTaskDispatcher": server.task_dispatcher,
+            "task.ThreadedTaskDispatcher": threads,
             "threading.Condition": threading.Condition(),
             "utilities.Error": waitress.utilities.BadRequest("body"),
         }
-        server.task_dispatcher.shutdown(timeout=PATIENCE_SECONDS)
-        wasyncore.close_all(loop_map)
+    wasyncore.close_all(loop_map)
 
 
 @pytest.mark.parametrize(
