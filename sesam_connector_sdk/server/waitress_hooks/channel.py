@@ -1,6 +1,7 @@
 """A connection: what is parsed on it, by what it is answered, and whether it gets on.
 
-Imports ``parser`` and ``task``. What is done about those that do not get on is up to ``server``.
+Imports ``parser``, ``staying`` and ``task``. What is done about those that do not get on is up to
+``server``.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ import socket
 import time
 from typing import Any
 
-from waitress.channel import HTTPChannel
 from waitress.utilities import BadRequest
 
 from .parser import StrictParser
+from .staying import StayingChannel
 from .task import BreakableTask, ProblemTask
 
 # The hub sends one request at a time.
 _MOST_TOGETHER = 100
 
 
-class StrictChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+class StrictChannel(StayingChannel):
     """A connection whose requests are parsed strictly, and whose progress is watched."""
 
     task_class = BreakableTask
@@ -61,6 +62,10 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
                 else:
                     self._hear_out()
 
+    def may_wait(self) -> bool:
+        """Whether the connection's thread may wait for something to read."""
+        return self.heard_out_since is None and super().may_wait()
+
     def _hear_out(self) -> None:
         """Read on until the client hangs up, to nobody (RFC 9112 section 9.6).
 
@@ -97,7 +102,8 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def is_busy(self) -> bool:
         """Whether a request is arriving or at work, or its answer on the way."""
-        return bool(self.requests or self.request is not None or self.total_outbufs_len)
+        at_work = self.requests or self.request is not None or self.has_thread
+        return bool(at_work or self.total_outbufs_len)
 
     def is_idle(self, since: float) -> bool:
         """Whether nothing goes on, and has since a moment on the clock of ``time.time``."""
