@@ -377,6 +377,8 @@ def printable(text: str, limit: int = 200) -> str:
         limit: Longest result in characters, before escaping.
     """
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    if cut.isascii() and cut.isprintable():
+        return cut  # as nearly every text
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), cut)
 
 

@@ -6,6 +6,7 @@ Knows Falcon; imports ``connector``, ``errors`` and ``settings`` only.
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Set
@@ -78,11 +79,35 @@ class Endpoint(ABC):
         return {
             "fields": {} if self._any_path else fields,
             "query": {name: text for name, text in query.items() if name not in protocol},
-            "headers": {name.lower(): text for name, text in req.headers.items()},
+            "headers": _Headers(req),
             "pipe": query.get("pipe_id") or None,
             "traceparent": trace and trace.handed_on(),
             "deadline": req.context.started + self._timeout,
         }
+
+
+class _Headers(Mapping[str, str]):
+    """A request's headers, names in lower case; collected when somebody asks for one.
+
+    Args:
+        req: Falcon's request.
+    """
+
+    def __init__(self, req: falcon.Request) -> None:
+        self._req = req
+
+    @functools.cached_property
+    def _collected(self) -> dict[str, str]:
+        return {name.lower(): text for name, text in self._req.headers.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._collected[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._collected)
+
+    def __len__(self) -> int:
+        return len(self._collected)
 
 
 def parameters(req: falcon.Request) -> dict[str, str]:
