@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 CONSTRAINTS := .ci/constraints.txt
-CODE := sesam_connector_sdk tests benchmarks docs examples/demo.py
+CODE := conftest.py sesam_connector_sdk tests benchmarks docs examples/demo.py
 # Also from an example's own folder, whose configuration its tests run with.
 COVERAGE := COVERAGE_FILE=$(CURDIR)/.coverage $(CURDIR)/$(BIN)/coverage run --rcfile=$(CURDIR)/pyproject.toml
 EXAMPLES := examples/service_bus_emulator examples/azure_service_bus_sink examples/sql examples/schema_router
@@ -38,7 +38,7 @@ demo-up: setup  ## the same, left running to play with; Ctrl-C ends it
 test: lint docs  ## every check and every test, in under ten minutes
 	rm -f .coverage .coverage.*
 	$(COVERAGE) -m pytest
-	for example in $(EXAMPLES); do (cd $$example && $(COVERAGE) -m pytest) || exit 1; done
+	for example in $(EXAMPLES); do (cd $$example && $(COVERAGE) -m pytest --confcutdir=$(CURDIR)) || exit 1; done
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -53,11 +53,11 @@ docs: setup  ## build docs/ strictly into build/docs
 	$(BIN)/sphinx-build -q -n -W --keep-going -b html docs build/docs
 
 image-test: setup  ## build the images of the example and the template, and try them in the box that a node gives
-	$(BIN)/python -m pytest -m image -s tests/image
+	$(BIN)/python -m pytest -m image -rA tests/image
 
 soak: setup  ## replace replicas behind nginx under load, and look at what arrived, in about two minutes
 	.ci/nginx
-	$(BIN)/python -m pytest -m soak -s tests/soak
+	$(BIN)/python -m pytest -m soak -rA tests/soak
 
 bench: setup  ## measure, print a table, write build/bench.json
 	$(BIN)/python benchmarks/run.py

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,10 +67,15 @@ class Connector:
         """Wait for its end, after a signal if one is given, and read the rest of its log."""
         if number is not None:
             self.process.send_signal(number)
-        out, self.stderr = self.process.communicate(timeout=PATIENCE_SECONDS)
-        self.lines += out.splitlines(keepends=True)
-        assert_silent(self.log() + self.stderr, "what the process wrote")
-        return self.process.returncode
+        watchdog = threading.Timer(PATIENCE_SECONDS, self.process.kill)
+        watchdog.start()
+        # Not communicate(): it leaves out what was read along with the line of ``listening``.
+        self.lines += self.process.stdout or ()
+        self.stderr = self.errors()
+        watchdog.cancel()
+        assert_silent(self.log(), "the process's stdout")
+        assert_silent(self.stderr, "the process's stderr")
+        return self.process.wait(PATIENCE_SECONDS)
 
     def log(self) -> str:
         """Everything that it logged."""

@@ -225,7 +225,8 @@ def process(folder: Path, command: Sequence[str] = (), **variables: str) -> Iter
             yield made
         finally:
             running.kill()
-    assert_silent(made.output(), "what the process wrote")
+    for name in ("stdout", "stderr"):
+        assert_silent((folder / name).read_text(), f"the {name} of {' '.join(words)}")
 
 
 def upload(client: Client, length: int, sent: int, path: str = "/") -> socket.socket:
