@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _LISTENING = re.compile(r"listening on \S*:(\d+)")
@@ -32,13 +32,27 @@ class Served:
 
     port: int
 
-    def post(self, body: bytes, path: str = "/") -> tuple[int, bytes]:
-        """Send a body of JSON; gives the status and the body of the answer."""
-        return self._send("POST", path, body, {"Content-Type": "application/json"})
+    def post(
+        self, body: bytes, path: str = "/", headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """Send a body of JSON; gives the status and the body of the answer.
 
-    def get(self, path: str = "/") -> tuple[int, bytes]:
-        """Ask for something; gives the status and the body of the answer."""
-        return self._send("GET", path, None, {})
+        Args:
+            body: The request's body.
+            path: The path, for a connector with a ``route``, and the query.
+            headers: Request headers beside ``Content-Type``, such as ``Authorization``.
+        """
+        json = {"Content-Type": "application/json"}
+        return self._send("POST", path, body, {**json, **(headers or {})})
+
+    def get(self, path: str = "/", headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """Ask for something; gives the status and the body of the answer.
+
+        Args:
+            path: The path and the query.
+            headers: Request headers.
+        """
+        return self._send("GET", path, None, {**(headers or {})})
 
     def _send(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
@@ -53,6 +67,9 @@ class Served:
 @contextlib.contextmanager
 def running(module: str, **variables: str) -> Iterator[Served]:
     """Run ``python -m module`` for the length of a ``with`` block, then end it with SIGTERM.
+
+    What the process has said is said again on stdout when it has ended: pytest shows that with a
+    test that fails.
 
     Args:
         module: What is run, such as the name of the connector's package.
@@ -79,6 +96,7 @@ def running(module: str, **variables: str) -> Iterator[Served]:
         finally:
             process.kill()
             log.join(_PATIENCE)
+            sys.stdout.write(log.text)
 
 
 class _Log(threading.Thread):
@@ -105,7 +123,12 @@ class _Log(threading.Thread):
             raise AssertionError(self.of_ended(self._process.wait(_PATIENCE)))
         return port
 
+    @property
+    def text(self) -> str:
+        """All that the process has said so far."""
+        return "".join(self._lines)
+
     def of_ended(self, code: int) -> str:
         """All that the process has said, and how it ended."""
         self.join(_PATIENCE)
-        return f"the process ended with {code}:\n{''.join(self._lines)}"
+        return f"the process ended with {code}:\n{self.text}"
