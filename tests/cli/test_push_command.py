@@ -15,23 +15,31 @@ from click.testing import CliRunner, Result
 
 from sesam_connector_sdk.cli import main
 from tests.hub.targets import DEAD_LETTERS, PATIENCE_SECONDS, ScriptedSink, listening
+from tests.wire import CANARY, CREDENTIALS, PASSWORD, assert_silent
 
 PROGRAM = str(Path(sys.executable).with_name("sesam-connector"))
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Path:
-    """A configuration directory with a pipe of three entities."""
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration directory with a pipe of three entities, and secrets wherever one can be."""
+    monkeypatch.setenv("word", PASSWORD)
     document = {
         "_id": "target",
         "type": "system:microservice",
         "docker": {"image": "i", "port": 5000, "environment": {"K": "$SECRET(unused)"}},
+        "authentication": "basic",
+        "username": "me",
+        "password": "$SECRET(word)",
+        "headers": {"X-Api-Key": "$SECRET(word)"},
     }
+    entities = [{"_id": each, "text": CANARY} for each in "abc"]
+    url = "/$ENV(path)?code=$SECRET(word)"
     pipe = {
         "_id": "to-target",
         "type": "pipe",
-        "source": {"type": "embedded", "entities": [{"_id": each} for each in "abc"]},
-        "sink": {"type": "json", "system": "target", "url": "/$ENV(path)", "batch_size": 2},
+        "source": {"type": "embedded", "entities": entities},
+        "sink": {"type": "json", "system": "target", "url": url, "batch_size": 2},
         "pump": DEAD_LETTERS,
     }
     for folder, content in {"systems": document, "pipes": pipe}.items():
@@ -43,7 +51,7 @@ def node(tmp_path: Path) -> Path:
 
 def run(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """The installed program, as a person runs it."""
-    return subprocess.run(
+    done = subprocess.run(
         [PROGRAM, *arguments],
         cwd=directory,
         capture_output=True,
@@ -51,11 +59,27 @@ def run(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
         timeout=PATIENCE_SECONDS,
         check=False,
     )
+    assert_silent(done.stdout, "the command's stdout")
+    assert_silent(done.stderr, "the command's stderr")
+    return done
 
 
 def push(*arguments: str) -> Result:
     """The command in this process."""
-    return CliRunner().invoke(main, ["hub", "push", *arguments])
+    done = CliRunner().invoke(main, ["hub", "push", *arguments])
+    assert_silent(done.stdout, "the command's stdout")
+    assert_silent(done.stderr, "the command's stderr")
+    return done
+
+
+def assert_told(sink: ScriptedSink, count: int) -> None:
+    """Check that the secrets went in: each request has those of its pipe, each entity its text."""
+    assert [json.loads(each)["text"] for each in sink.taken] == [CANARY] * count
+    assert sink.requests
+    for each in sink.requests:
+        assert each.query == {"code": PASSWORD}
+        assert each.headers["authorization"] == CREDENTIALS["Authorization"]
+        assert each.headers["x-api-key"] == PASSWORD
 
 
 def changed(node: Path, folder: str, **values: Any) -> None:
@@ -72,6 +96,7 @@ def test_a_delivered_pipe_exits_with_0(node: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert sink.ids == ["a", "b", "c"]
+    assert_told(sink, 3)
     lines = done.stdout.splitlines()
     assert lines[0] == "local hub: a development tool, not Sesam"
     assert lines[1] == f"pipe to-target to system target at {base}/queue"
@@ -88,11 +113,13 @@ def test_a_delivered_pipe_exits_with_0(node: Path) -> None:
 
 def test_entities_that_were_not_delivered_exit_with_1(node: Path) -> None:
     """Also when the run itself completed."""
-    with listening(ScriptedSink(poison="b")) as base:
+    sink = ScriptedSink(poison="b")
+    with listening(sink) as base:
         done = run("hub", "push", "to-target", "--url", base, directory=node)
 
     assert (done.returncode, done.stderr) == (1, "")
     assert "  dead-lettered: b (at 1): 422" in done.stdout
+    assert_told(sink, 2)
 
 
 def test_a_wrong_configuration_exits_with_2(node: Path) -> None:
@@ -121,13 +148,15 @@ def test_a_connector_that_is_not_there_exits_with_3(node: Path) -> None:
 
 def test_with_json_it_prints_one_document(node: Path) -> None:
     """And nothing else, with the same exit code."""
-    with listening(ScriptedSink(poison="c")) as base:
+    sink = ScriptedSink(poison="c")
+    with listening(sink) as base:
         done = push("to-target", "--url", base, "--config", str(node), "--json", "--incremental")
 
     document = json.loads(done.stdout)
     assert (done.exit_code, done.stderr) == (1, "")
     assert (document["ok"], document["is_full"]) == (False, False)
     assert document["counts"]["dead-lettered"] == 1
+    assert_told(sink, 2)
 
 
 def test_secrets_are_read_from_the_file_and_the_environment(
@@ -135,25 +164,19 @@ def test_secrets_are_read_from_the_file_and_the_environment(
 ) -> None:
     """The file comes first; only what the pipe and its system use is needed."""
     sink = ScriptedSink()
-    changed(
-        node,
-        "systems",
-        username="$SECRET(user)",
-        password="$SECRET(word)",
-        authentication="basic",
-    )
+    changed(node, "systems", username="$SECRET(user)")
     secrets = node / "secrets.json"
-    secrets.write_text('{"user": "u"}')
-    monkeypatch.setenv("word", "w")
+    secrets.write_text('{"user": "me"}')
     with listening(sink) as base:
         arguments = ["to-target", "--url", base, "--config", str(node), "--secrets", str(secrets)]
         assert push(*arguments).exit_code == 0
         monkeypatch.delenv("word")
         done = push(*arguments)
 
-    assert sink.requests[0].headers["authorization"] == "Basic dTp3"
+    assert_told(sink, 3)
     assert done.exit_code == 2
-    assert done.stderr.startswith("$SECRET(word) has no value, used in systems/one.conf.json")
+    places = "pipes/one.conf.json, systems/one.conf.json"
+    assert done.stderr.startswith(f"$SECRET(word) has no value, used in {places}")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,9 +17,12 @@ from click.testing import CliRunner, Result
 
 from sesam_connector_sdk import cli
 from tests.hub.targets import PATIENCE_SECONDS
+from tests.wire import CANARY, CREDENTIALS, GUARDED, Client, assert_silent
 
 PROGRAM = str(Path(sys.executable).with_name("sesam-connector"))
 SINK = """
+from pathlib import Path
+
 from sesam_connector_sdk import Batch, Secret, Settings, Sink
 
 
@@ -29,7 +33,8 @@ class NotesSettings(Settings):
 
 class NotesSink(Sink[NotesSettings]):
     def write(self, batch: Batch) -> None:
-        list(batch)
+        token = self.settings.notes_token.reveal().encode()
+        Path("notes").write_bytes(b" ".join([token, *(each.json for each in batch)]))
 
 
 class Routed(NotesSink):
@@ -136,20 +141,33 @@ def spawn(directory: Path, **environment: str) -> subprocess.Popen[str]:
 
 def test_a_missing_setting_exits_with_2(tmp_path: Path) -> None:
     """Its variable is named on stderr."""
-    with spawn(tmp_path) as process:
-        _out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    with spawn(tmp_path, **GUARDED) as process:
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 2
+    assert_silent(out, "the command's stdout")
+    assert_silent(err, "the command's stderr")
     assert "NOTES_TOKEN is not set" in err
     assert err.count("\n") == 1
 
 
 def test_it_serves_until_a_signal(tmp_path: Path) -> None:
-    """Then it exits with 0."""
-    with spawn(tmp_path, NOTES_TOKEN="t") as process:
+    """Then it exits with 0, and has told nobody its token, its password or what it was sent."""
+    secret = f"{CANARY}-token"
+    with spawn(tmp_path, NOTES_TOKEN=secret, **GUARDED) as process:
         output: Any = process.stdout
-        assert "listening on 127.0.0.1:" in output.readline()
+        first = output.readline()
+        found = re.search(r"listening on ([\d.]+):(\d+)$", first)
+        assert found
+        client, body = Client(found[1], int(found[2])), json.dumps([{"_id": "1", "text": CANARY}])
+        assert client.send(body=body.encode(), headers=CREDENTIALS).status == 200
+        assert client.send(body=body.encode()).status == 401
         process.send_signal(signal.SIGTERM)
-        _out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        code = process.wait(PATIENCE_SECONDS)
+        out = output.read()  # not communicate(): it leaves out what was read along with a line
+        err = process.stderr.read() if process.stderr else ""
 
-    assert (process.returncode, err) == (0, "")
+    assert (code, err) == (0, "")
+    assert (tmp_path / "notes").read_text() == f"{secret} {body[1:-1]}"
+    assert " POST / 200 " in out
+    assert_silent(first + out, "the command's stdout")

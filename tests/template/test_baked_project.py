@@ -16,6 +16,7 @@ import pytest
 
 from sesam_connector_sdk.testing import running
 from tests.template.conftest import KINDS
+from tests.wire import CANARY, CREDENTIALS, GUARDED, assert_silent
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -133,6 +134,60 @@ def test_the_images_health_check_tells_alive_from_gone(
         broken.timeout = 30
         threading.Thread(target=broken.handle_request).start()
         assert status(broken.server_port) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_running_project_tells_no_secret(
+    projects: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A password in its settings and in headers, a payload in an entity: each went in.
+
+    What the connector has logged is printed by ``running``, and so searched like all output.
+    """
+    monkeypatch.chdir(projects[kind])
+    entity = json.dumps({"_id": "1", "_updated": 1, "price": 8, "text": CANARY}).encode()
+    notes = tmp_path / "notes"
+    notes.write_bytes(entity + b"\n" if kind == "source" else b"")
+    own = {"NOTES_FILE": str(notes), "TAX_PERCENT": "25", "LOG_LEVEL": "DEBUG"}
+    with running(f"notes_{kind}", **own, **GUARDED) as connector:
+        if kind == "source":
+            answers = [connector.get("/?since=1", CREDENTIALS), connector.get("/?since=1")]
+        else:
+            body = b"[" + entity + b"]"
+            answers = [connector.post(body, headers=CREDENTIALS), connector.post(body)]
+            answers.append(connector.post(body[:-1], headers=CREDENTIALS))
+
+    assert [status for status, _ in answers] == [200, 401, 400][: len(answers)]
+    assert CANARY.encode() in (notes.read_bytes() if kind == "sink" else answers[0][1])
+    for _, text in answers[1:]:
+        assert_silent(text.decode(), "an answer")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_projects_own_tests_tell_no_payload(
+    projects: dict[str, Path], environment: dict[str, str], tmp_path: Path, kind: str
+) -> None:
+    """With the check of this repository beside them, and a payload that it knows."""
+    folder = shutil.copytree(projects[kind], tmp_path / kind, ignore=lambda *_: {".venv"})
+    shutil.copy(REPOSITORY / "conftest.py", folder)
+    file = folder / "tests" / f"test_{kind}.py"
+    text, count = re.subn(r"blåbær|bl\\xc3\\xa5b\\xc3\\xa6r", CANARY, file.read_text("utf-8"))
+    file.write_text(text, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert count
+    assert done.returncode == 0, done.stdout
+    assert "listening on" in done.stdout, "what the connector logs is shown"
+    assert_silent(done.stdout, "what pytest says")
 
 
 def test_a_template_alone_says_that_the_sdk_is_missing(
