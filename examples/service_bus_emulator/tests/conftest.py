@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
@@ -18,7 +20,14 @@ from azure.servicebus import (
 )
 from azure.servicebus._pyamqp import client as pyamqp_client
 
-from service_bus_emulator import Emulator
+from service_bus_emulator import Emulator, server
+
+CANARY = "CANARY"
+"""What every key of the tests holds, and payloads. No output of a test may tell it.
+
+In the repository that this project is from, each test is searched for it. Alone, the tests search
+what they have read of processes, and the log of the emulator.
+"""
 
 _Handler = TypeVar("_Handler", ServiceBusSender, ServiceBusReceiver)
 Eventually = Callable[[Callable[[], Any]], Any]
@@ -63,6 +72,34 @@ class Clients:
         self._stack.callback(handler.close)
         handler.__enter__()
         return handler
+
+
+@pytest.fixture(scope="session")
+def canary() -> str:
+    """Return the word that no output may tell."""
+    return CANARY
+
+
+@pytest.fixture(autouse=True, scope="session")
+def secret_keys() -> Iterator[None]:
+    """Have the word in every key that an emulator of these tests makes for itself."""
+    make = secrets.token_urlsafe
+    told = SimpleNamespace(token_urlsafe=lambda size: f"{CANARY}-{make(size)}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "secrets", told)
+        yield
+
+
+@pytest.fixture(scope="session")
+def assert_silent() -> Callable[[str, str], None]:
+    """Return a function that fails if a text tells the word, and shows nothing but the place."""
+
+    def search(text: str, where: str) -> None:
+        for number, line in enumerate(text.splitlines(), 1):
+            if CANARY in line:
+                pytest.fail(f"a secret is in line {number} of {where}", pytrace=False)
+
+    return search
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -142,19 +142,29 @@ def test_other_tokens_are_accepted_only_if_told_so(emulator: Emulator, clients: 
         assert len(lenient.messages("queue")) == 1
 
 
+@pytest.mark.parametrize("key", [None, "CANARY-given"])
 def test_the_key_appears_in_no_repr_and_no_log(
-    clients: Any, caplog: pytest.LogCaptureFixture
+    clients: Any,
+    caplog: pytest.LogCaptureFixture,
+    canary: str,
+    assert_silent: Any,
+    key: str | None,
 ) -> None:
-    """Neither the emulator nor its parts show the key."""
+    """Neither the emulator nor its parts show the key, given or made, or what a message holds."""
     caplog.set_level(logging.DEBUG, "service_bus_emulator")
-    with running(queues=["queue"], key="s3cret") as emulator:
-        clients.sender(emulator, "queue").send_messages(ServiceBusMessage("x"), timeout=5)
+    with running(queues=["queue"], key=key) as emulator:
+        sent = ServiceBusMessage(canary, application_properties={"authorization": canary})
+        clients.sender(emulator, "queue").send_messages(sent, timeout=5)
         parts = [emulator, emulator._access, emulator._core, emulator.stats("queue")]
-        assert "s3cret" not in "".join(map(repr, parts))
-        assert emulator.key == "s3cret"
-        assert "s3cret" in emulator.connection_string
+        assert_silent("\n".join(map(repr, parts)), "a repr")
+        assert key in (None, emulator.key)
+        assert canary in emulator.key
+        assert emulator.key in emulator.connection_string
+        (stored,) = emulator.messages("queue")
+        assert stored.body == canary.encode()
+        assert stored.application_properties == {"authorization": canary}
     own = [record for record in caplog.records if record.name == "service_bus_emulator"]
-    assert "s3cret" not in "".join(record.getMessage() for record in own)
+    assert_silent("\n".join(record.getMessage() for record in own), "the log")
 
 
 def test_keys_are_random_unless_given() -> None:

@@ -72,12 +72,15 @@ def stored(emulator: Emulator, body: str) -> int:
     ids=repr,
 )
 def test_a_send_fails_once_and_then_works(
-    emulator: Emulator, clients: Any, fault: faults.Fault, error: type[Exception]
+    emulator: Emulator, clients: Any, canary: str, fault: faults.Fault, error: type[Exception]
 ) -> None:
-    """The client raises the error it maps the fault to, stores nothing, and the next send works."""
+    """The client raises the error it maps the fault to, stores nothing, and the next send works.
+
+    Of the message, which nobody may see, neither says anything.
+    """
     sender = clients.sender(emulator, "queue")
     emulator.inject("queue", fault)
-    body = repr(fault)[:40] + str(time.time())
+    body = canary + repr(fault)[:40] + str(time.time())
     with pytest.raises(error):
         send(sender, body)
     assert stored(emulator, body) == 0

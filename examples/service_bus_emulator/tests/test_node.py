@@ -43,8 +43,11 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def node(modules: Path, emulator: Emulator) -> Callable[[str, str], Any]:
+def node(
+    modules: Path, emulator: Emulator, canary: str, assert_silent: Any
+) -> Callable[[str, str], Any]:
     """Return a function that runs a step of the exchange and returns what it prints."""
+    assert canary in emulator.connection_string
 
     def run(step: str, queue: str) -> Any:
         environment = os.environ | {
@@ -53,6 +56,8 @@ def node(modules: Path, emulator: Emulator) -> Callable[[str, str], Any]:
         }
         command = ["node", str(PROGRAM), step, queue]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+        assert_silent(done.stdout, "what node writes to stdout")
+        assert_silent(done.stderr, "what node writes to stderr")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
