@@ -13,7 +13,7 @@ from service_bus_emulator import Emulator, QueueSpec, TopicSpec, running
 from . import plays
 from .processes import SinkProcess, process
 from .stage import Outcomes, play_all, rows
-from .support import CLOSING, PATIENCE, TABLE, Arrivals, LocalSink, local, variables
+from .support import CLOSING, KEY, PATIENCE, TABLE, Arrivals, LocalSink, local, variables
 
 QUEUES = [
     QueueSpec("once", duplicate_detection=600.0),
@@ -40,7 +40,8 @@ def arrivals() -> Arrivals:
 def emulator(arrivals: Arrivals) -> Iterator[Emulator]:
     """A namespace in which every queue exists that is asked for."""
     topics = [TopicSpec("events", subscriptions=["audit", "billing"])]
-    with running(queues=QUEUES, topics=topics, create_on_demand=True, on_stored=arrivals) as made:
+    options: dict[str, Any] = {"create_on_demand": True, "on_stored": arrivals, "key": KEY}
+    with running(queues=QUEUES, topics=topics, **options) as made:
         yield made
 
 
@@ -55,7 +56,7 @@ def _all_closed(emulator: Emulator) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def strict_emulator() -> Iterator[Emulator]:
     """A namespace with a single queue, called `only`."""
-    with running(queues=["only"]) as made:
+    with running(queues=["only"], key=KEY) as made:
         yield made
 
 

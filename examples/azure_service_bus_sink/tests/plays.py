@@ -14,7 +14,7 @@ from pathlib import Path
 from service_bus_emulator import Emulator, faults
 
 from .processes import SinkProcess, process
-from .support import LocalSink, eventually, variables
+from .support import CANARY, LocalSink, eventually, variables
 
 THREADS = 12
 ROUNDS = 10
@@ -71,7 +71,9 @@ def _client(emulator: Emulator, sink: SinkProcess, number: int) -> list[Done]:
         queue = dice.choice(BUSY)
         if dice.random() < 0.15:
             emulator.inject(queue, dice.choice(TROUBLE))
-        batch = [{"_id": f"{number}-{turn}-{n}", "_updated": 1} for n in range(BATCH)]
+        batch = [
+            {"_id": f"{number}-{turn}-{n}", "_updated": 1, "text": CANARY} for n in range(BATCH)
+        ]
         answer = sink.post(f"/{queue}", batch)
         ids = [f"{each['_id']}@1" for each in batch]
         found.append(Done(queue, ids, answer.status, answer.seconds))
@@ -122,7 +124,8 @@ def hammer(
         for turn in range(rounds):
             if turn % 4 == 1:
                 emulator.inject(queue, trouble[(number + turn // 4) % len(trouble)])
-            sink.post(f"/{queue}", [{"_id": f"{n}", "_updated": turn} for n in range(20)])
+            batch = [{"_id": f"{n}", "_updated": turn, "text": CANARY} for n in range(20)]
+            sink.post(f"/{queue}", batch)
         emulator.clear_faults(queue)
         assert sink.post(f"/{queue}", [{"_id": "last"}]).status == 200
         return rounds + 1

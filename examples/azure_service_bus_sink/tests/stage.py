@@ -14,7 +14,7 @@ from service_bus_emulator import Emulator, faults
 from service_bus_emulator.faults import ActionFault, Fault
 
 from .processes import SinkProcess, process
-from .support import Answer, ids, variables
+from .support import CANARY, Answer, bodies, ids, variables
 
 TIMEOUT = 4.0
 """SEND_TIMEOUT of the sink under test, in seconds."""
@@ -156,8 +156,8 @@ Outcomes = dict[tuple[str, str], Outcome]
 
 
 def entities(prefix: str, count: int) -> list[dict[str, object]]:
-    """Entities whose messages have ids of their own."""
-    return [{"_id": f"{prefix}{number}", "_updated": 1} for number in range(count)]
+    """Entities whose messages have ids of their own, and a payload that nobody may see."""
+    return [{"_id": f"{prefix}{n}", "_updated": 1, "text": CANARY} for n in range(count)]
 
 
 def play(emulator: Emulator, sink: SinkProcess, case: Case, queue: str, count: int) -> Outcome:
@@ -173,6 +173,7 @@ def play(emulator: Emulator, sink: SinkProcess, case: Case, queue: str, count: i
     emulator.clear_faults(queue)
     following = sink.post(path, entities("next", 1))
     arrived = "next0@1" in ids(emulator, queue)
+    assert all(CANARY.encode() in each for each in bodies(emulator, queue))
     wanted = [f"e{number}@1" for number in range(count)]
     return Outcome(answer, wanted, found, following, arrived)
 

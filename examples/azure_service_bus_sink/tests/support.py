@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import io
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -25,14 +27,47 @@ from azure_service_bus_sink import ServiceBusSettings, ServiceBusSink
 PATIENCE = 20.0
 """Seconds after which waiting for something that should have happened is a failure."""
 
-JSON = {"Content-Type": "application/json"}
+CANARY = "CANARY"
+"""What every secret of these tests holds, and every payload that nobody may see.
+
+In the repository that this project is from, all output of each test is searched for it. Alone, the
+tests search what the sink's processes write, and what it answers to a request that has failed.
+"""
+
+KEY = f"{CANARY}-key"
+"""The key of each namespace."""
+
+PASSWORD = f"{CANARY}-password"
+GUARDED = {"AUTHENTICATION": "basic", "AUTH_USERNAME": "me", "AUTH_PASSWORD": PASSWORD}
+"""Variables with which the sink answers 401 to a request without the password."""
+
+HEADERS = {
+    "Content-Type": "application/json",
+    "Authorization": "Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode(),
+}
+"""What every request has."""
+
+_SECRET = re.compile(f"{CANARY}|{base64.b64encode(CANARY.encode()).decode()}")
+
 Entities = Iterable[Mapping[str, Any]]
 Body = bytes | Entities
 
 
+def assert_silent(text: str, where: str) -> None:
+    """Fail if a text tells a secret, and show nothing but the place.
+
+    Args:
+        text: What somebody has written.
+        where: What it was written to, for the failure's message.
+    """
+    if found := _SECRET.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        pytest.fail(f"a secret is in line {line} of {where}", pytrace=False)
+
+
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What the hub would see.
+    """What the hub would see. No error tells a secret.
 
     Attributes:
         status: The HTTP status.
@@ -45,6 +80,10 @@ class Answer:
     headers: Mapping[str, str]
     text: str
     seconds: float
+
+    def __post_init__(self) -> None:
+        if self.status >= 400:
+            assert_silent(self.text, "an answer")
 
     @property
     def document(self) -> dict[str, Any]:
@@ -92,7 +131,7 @@ class LocalSink:
             method="POST",
             path=path,
             query_string=urlencode(query or {}),
-            headers={**JSON, "Content-Length": str(len(content)), **headers},
+            headers={**HEADERS, "Content-Length": str(len(content)), **headers},
         )
         environ["wsgi.input"] = io.BytesIO(content)  # seekable, as waitress hands it over
         found: list[tuple[str, list[tuple[str, str]]]] = []
@@ -159,7 +198,7 @@ class Arrivals:
 
 
 def variables(emulator: Emulator, **more: str) -> dict[str, str]:
-    """The environment that a node gives the sink for this emulator.
+    """The environment that a node gives the sink for this emulator; requests need a password.
 
     Args:
         emulator: Stands for the namespace.
@@ -171,6 +210,7 @@ def variables(emulator: Emulator, **more: str) -> dict[str, str]:
         "SERVICE_SAS_TOKEN_VALUE": emulator.key,
         "SEND_TIMEOUT": "10",
         "MAX_DESTINATIONS": "200",
+        **GUARDED,
         **more,
     }
 
@@ -186,6 +226,7 @@ def by_connection_string(emulator: Emulator, suffix: str = "", **more: str) -> d
     return {
         "CONNECTION_STRING": emulator.connection_string + suffix,
         "SEND_TIMEOUT": "10",
+        **GUARDED,
         **more,
     }
 

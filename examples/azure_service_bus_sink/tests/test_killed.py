@@ -18,9 +18,9 @@ import pytest
 from service_bus_emulator import Emulator, Message, faults, running
 
 from .processes import SinkProcess, process, started
-from .support import PATIENCE, encoded, eventually, ids, variables
+from .support import CANARY, HEADERS, KEY, PATIENCE, encoded, eventually, ids, variables
 
-BATCH = [{"_id": f"e{number}", "_updated": number} for number in range(30)]
+BATCH = [{"_id": f"e{number}", "_updated": number, "text": CANARY} for number in range(30)]
 WANTED = [f"e{number}@{number}" for number in range(30)]
 
 
@@ -33,8 +33,9 @@ def sends_again(sink: SinkProcess, settings: dict[str, str], path: str) -> None:
 def half_sent(sink: SinkProcess, path: str, body: bytes) -> socket.socket:
     """A connection on which the sink has read a request's head, and was sent half the body."""
     made = socket.create_connection(("127.0.0.1", sink.port), timeout=PATIENCE)
-    head = f"POST {path} HTTP/1.1\r\nHost: sink\r\nContent-Length: {len(body)}\r\n"
-    made.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+    headers = {**HEADERS, "Host": "sink", "Content-Length": len(body), "Expect": "100-continue"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    made.sendall(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode())
     go_on = b"HTTP/1.1 100 Continue\r\n\r\n"
     assert made.recv(len(go_on), socket.MSG_WAITALL) == go_on
     made.sendall(body[: len(body) // 2])
@@ -131,7 +132,7 @@ def test_sigterm_waits_for_the_acknowledgement() -> None:
     Seen to fail when neither `courier.finish` nor `courier.abandon` waits for the acknowledgement.
     """
     gate = Gate()
-    with running(queues=["held"], on_stored=gate) as emulator:
+    with running(queues=["held"], key=KEY, on_stored=gate) as emulator:
         with process(variables(emulator)) as sink, ThreadPoolExecutor(1) as pool:
             post = pool.submit(sink.post, "/held", BATCH)
             assert gate.reached.wait(PATIENCE)
@@ -205,7 +206,7 @@ def test_killed_again_and_again_nothing_that_the_hub_sends_on_is_lost() -> None:
             os.kill(victim[-1].pid, signal.SIGKILL)
 
     batches = [BATCH[at : at + 6] for at in range(0, len(BATCH), 6)]
-    with running(queues=["cursed"], on_stored=kill) as emulator:
+    with running(queues=["cursed"], key=KEY, on_stored=kill) as emulator:
         settings = variables(emulator, MAX_BATCH_MESSAGES="2")
         while batches:
             with started(settings) as sink:

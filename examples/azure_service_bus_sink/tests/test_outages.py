@@ -11,9 +11,19 @@ import pytest
 from service_bus_emulator import Emulator, faults, running
 
 from .processes import process
-from .support import PATIENCE, LocalSink, bodies, eventually, ids, items, local, variables
-
-KEY = "c2VjcmV0LWNhbmFyeQ=="
+from .support import (
+    CANARY,
+    GUARDED,
+    KEY,
+    PATIENCE,
+    LocalSink,
+    bodies,
+    eventually,
+    ids,
+    items,
+    local,
+    variables,
+)
 
 
 def free_port() -> int:
@@ -31,12 +41,13 @@ def at(port: int) -> dict[str, str]:
         "SERVICE_SAS_TOKEN_NAME": "RootManageSharedAccessKey",
         "SERVICE_SAS_TOKEN_VALUE": KEY,
         "SEND_TIMEOUT": "5",
+        **GUARDED,
     }
 
 
 def entity(number: int) -> list[dict[str, int | str]]:
     """A batch of one."""
-    return [{"_id": f"e{number}", "_updated": number}]
+    return [{"_id": f"e{number}", "_updated": number, "text": CANARY}]
 
 
 def test_the_sink_comes_up_before_service_bus_and_survives_its_restart() -> None:
@@ -55,7 +66,6 @@ def test_the_sink_comes_up_before_service_bus_and_survives_its_restart() -> None
                 assert sink.post("/queue", entity(round_number)).status == 200
                 assert ids(emulator, "queue") == [f"e{round_number}@{round_number}"]
         assert sink.post("/queue", entity(3)).status == 503
-        assert KEY not in sink.log
 
 
 def test_allowed_destinations_are_connected_to_at_the_start(emulator: Emulator) -> None:

@@ -13,7 +13,7 @@ from sesam_connector_sdk import ConnectorError, TargetRefusedUs, TargetUnavailab
 from azure_service_bus_sink import ServiceBusSettings
 from azure_service_bus_sink.bus import Bus
 
-from .support import bodies, eventually, local, variables
+from .support import CANARY, bodies, eventually, local, variables
 from .test_outages import at, free_port, listening, say_nothing
 
 TIMEOUT = 10.0
@@ -70,7 +70,7 @@ def test_a_wrong_key_is_found_where_a_queue_is_known(strict_emulator: Emulator) 
 
     Seen to fail when no refusal counts.
     """
-    wrong = "not-the-key"
+    wrong = f"{CANARY}-wrong"
     with bus(variables(strict_emulator, SERVICE_SAS_TOKEN_VALUE=wrong)) as made:
         with pytest.raises(TargetRefusedUs):
             made.probe("only", TIMEOUT)

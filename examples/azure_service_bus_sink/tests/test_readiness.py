@@ -5,8 +5,8 @@ from __future__ import annotations
 from service_bus_emulator import Emulator, running
 
 from .processes import process
-from .support import bodies, variables
-from .test_outages import KEY, at, free_port, listening, say_nothing
+from .support import CANARY, KEY, bodies, variables
+from .test_outages import at, free_port, listening, say_nothing
 
 ANEW = {"CHECK_INTERVAL": "0.000001"}
 """Each time somebody asks, Service Bus is asked."""
@@ -27,12 +27,11 @@ def test_readiness_follows_service_bus_through_a_restart() -> None:
             assert sink.get("/healthz").status == 200
         assert sink.get("/readyz").status == 503
         sink.wait_for_log("WARNING .*ready: ServiceBusSink is not ready: ")
-        assert KEY not in sink.log
 
 
 def test_a_key_that_is_refused_is_not_ready(emulator: Emulator, queue: str) -> None:
     """Where a queue is known whose key it is. The log says why, the answer does not."""
-    wrong = {"SERVICE_SAS_TOKEN_VALUE": KEY, "ALLOWED_DESTINATIONS": queue}
+    wrong = {"SERVICE_SAS_TOKEN_VALUE": f"{CANARY}-wrong", "ALLOWED_DESTINATIONS": queue}
     with process({**variables(emulator), **wrong, **ANEW}) as sink:
         answer = sink.get("/readyz")
         assert (answer.status, answer.text) == (503, '{"status":"not ready"}')

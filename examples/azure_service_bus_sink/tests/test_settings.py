@@ -18,9 +18,8 @@ from azure_service_bus_sink.namespace import open_client
 from azure_service_bus_sink.settings import OWN_PATHS
 
 from .processes import SinkProcess
-from .support import bodies, local, variables
+from .support import CANARY, bodies, local, variables
 
-CANARY = "secret-canary-5b0e"
 STRING = (
     f"Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey={CANARY}"
 )

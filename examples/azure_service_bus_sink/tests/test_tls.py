@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from service_bus_emulator import Emulator
 
-from .support import bodies, local
+from .support import GUARDED, bodies, local
 
 HOST = "127.83.69.84"
 """An address of its own: the client takes no other port than 5671 for TLS."""
@@ -100,6 +100,7 @@ def variables(emulator: Emulator) -> dict[str, str]:
         "CONNECTION_STRING": f"Endpoint=sb://{HOST};SharedAccessKeyName={emulator.key_name};"
         f"SharedAccessKey={emulator.key}",
         "SEND_TIMEOUT": "5",
+        **GUARDED,
     }
 
 
