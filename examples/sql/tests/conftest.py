@@ -12,7 +12,7 @@ from sesam_connector_sdk.testing import opened
 from sql_connectors import SqlSink
 
 from . import postgres
-from .support import Place, Server, serving
+from .support import CANARY, Place, Server, serving
 
 _numbers = itertools.count(1)
 
@@ -31,7 +31,7 @@ def postgresql() -> Iterator[str]:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A table that no other test uses."""
     if request.param == "sqlite":
-        return Place(f"sqlite:///{tmp_path}/entities.sqlite", "notes")
+        return Place(f"sqlite:///{tmp_path}/{CANARY}.sqlite", "notes")
     return Place(request.getfixturevalue("postgresql"), f"notes_{next(_numbers)}")
 
 

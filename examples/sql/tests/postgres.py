@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 
-from .support import PATIENCE, eventually
+from .support import PASSWORD, PATIENCE, eventually
 
 INSTALL = "PostgreSQL is not installed: run `make postgres` in the repository's root, or `apt-get \
 install postgresql`"
@@ -45,8 +45,11 @@ def running(folder: Path) -> Iterator[str]:
         if user is not None:
             os.chown(home, user, -1)
         data = f"{home}/data"
+        word = Path(home) / "password"
+        word.write_text(PASSWORD)
+        access = ["--auth=scram-sha-256", "--username=tests", f"--pwfile={word}"]
         subprocess.run(
-            [folder / "initdb", "--no-sync", "--auth=trust", "--username=tests", data],
+            [folder / "initdb", "--no-sync", *access, data],
             user=user,
             cwd=home,
             check=True,
@@ -60,15 +63,19 @@ def running(folder: Path) -> Iterator[str]:
             data,
             *(f"--{option}" for option in options),
         ]
-        with (Path(home) / "log").open("wb") as log:
+        log_file = Path(home) / "log"
+        with log_file.open("wb") as log:
             server = subprocess.Popen(command, user=user, cwd=home, stdout=log, stderr=log)
         try:
-            url = f"postgresql://tests@/postgres?host={home}"
+            url = f"postgresql://tests:{PASSWORD}@/postgres?host={home}"
             eventually(lambda: _answers(url, server), "PostgreSQL takes connections")
             yield url
         finally:
             server.send_signal(signal.SIGINT)  # which means: end now, but orderly
             server.wait(PATIENCE)
+        # What is stored it may quote there, for that is its own.
+        told = PASSWORD in log_file.read_text()
+        assert not told, "the password is in PostgreSQL's log"
 
 
 def _user() -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import json
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from sesam_connector_sdk import Secret
 from sqlalchemy import Connection, TextClause, create_engine, text
 
@@ -23,6 +25,39 @@ from sql_connectors import SqlSettings
 
 PATIENCE = 30.0
 """Seconds after which waiting for something that should have happened is a failure."""
+
+CANARY = "CANARY"
+"""What every secret of these tests holds, and every payload that nobody may see.
+
+In the repository that this project is from, all output of each test is searched for it. Alone, the
+tests search what the processes write, and what they answer to a request that has failed.
+"""
+
+PASSWORD = f"{CANARY}-password"
+"""Of the database, and of the connectors themselves."""
+
+GUARDED = {"AUTHENTICATION": "basic", "AUTH_USERNAME": "me", "AUTH_PASSWORD": PASSWORD}
+"""Variables with which the connectors answer 401 to a request without the password."""
+
+HEADERS = {
+    "Content-Type": "application/json",
+    "Authorization": "Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode(),
+}
+"""What every request has."""
+
+_SECRET = re.compile(f"{CANARY}|{base64.b64encode(CANARY.encode()).decode()}")
+
+
+def assert_silent(text: str, where: str) -> None:
+    """Fail if a text tells a secret, and show nothing but the place.
+
+    Args:
+        text: What somebody has written.
+        where: What it was written to, for the failure's message.
+    """
+    if found := _SECRET.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        pytest.fail(f"a secret is in line {line} of {where}", pytrace=False)
 
 
 def eventually(condition: Callable[[], Any], what: str) -> None:
@@ -65,8 +100,8 @@ class Place:
         return SqlSettings(database_url=Secret(self.url), sql_tables=(self.table,), **more)
 
     def variables(self, **more: str) -> dict[str, str]:
-        """The same as environment variables."""
-        return {"DATABASE_URL": self.url, "SQL_TABLES": self.table, **more}
+        """The same as environment variables; requests need a password."""
+        return {"DATABASE_URL": self.url, "SQL_TABLES": self.table, **GUARDED, **more}
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -95,10 +130,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the hub would see."""
+    """What the hub would see. No error tells a secret."""
 
     status: int
     text: str
+
+    def __post_init__(self) -> None:
+        if self.status >= 400:
+            assert_silent(self.text, "an answer")
 
     @property
     def document(self) -> list[dict[str, Any]]:
@@ -158,8 +197,7 @@ class Server:
         target = f"{path}?{urlencode(query)}" if query else path
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         with contextlib.closing(connection):
-            headers = {"Content-Type": "application/json"} if body else {}
-            connection.request(method, target, body, headers)
+            connection.request(method, target, body, HEADERS)
             response = connection.getresponse()
             return Answer(response.status, response.read().decode())
 
@@ -175,10 +213,11 @@ class Server:
         return code
 
     def close(self) -> None:
-        """End it, whatever it does, and let go of its pipe."""
+        """End it, whatever it does, let go of its pipe, and see that it has told no secret."""
         self.kill()
         assert self.process.stdout is not None
         self.process.stdout.close()
+        assert_silent(self.log, "the connectors' output")
 
 
 @contextlib.contextmanager

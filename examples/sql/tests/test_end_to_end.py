@@ -9,7 +9,7 @@ from typing import Any
 from sesam_connector_sdk.hub import Fate, Plan, Run, push
 from sesam_connector_sdk.nodeconfig import load
 
-from .support import Place, Server
+from .support import CANARY, PASSWORD, Place, Server
 
 PROJECT = Path(__file__).parents[1]
 
@@ -19,13 +19,14 @@ def run_the_pipe(folder: Path, server: Server, place: Place, entities: list[dict
     pipe = json.loads((PROJECT / "pipes" / "notes-to-sql.conf.json").read_text("utf-8"))
     pipe["source"] = {"type": "embedded", "entities": entities}
     pipe["sink"]["url"] = place.table
-    system = (PROJECT / "systems" / "sql.conf.json").read_text("utf-8")
-    for name, text in (("pipes/notes-to-sql", json.dumps(pipe)), ("systems/sql", system)):
+    system = json.loads((PROJECT / "systems" / "sql.conf.json").read_text("utf-8"))
+    system |= {"authentication": "basic", "username": "me", "password": "$SECRET(password)"}
+    for name, document in (("pipes/notes-to-sql", pipe), ("systems/sql", system)):
         file = folder / f"{name}.conf.json"
         file.parent.mkdir(exist_ok=True)
-        file.write_text(text, "utf-8")
+        file.write_text(json.dumps(document), "utf-8")
     (folder / "test-env.json").write_text(json.dumps({"sql_tables": place.table}), "utf-8")
-    node = load(folder, environment={"database_url": place.url})
+    node = load(folder, environment={"database_url": place.url, "password": PASSWORD})
     plan = Plan.of(node.pipes["notes-to-sql"], node.systems, server.address)
     return push(plan, sleep=lambda _seconds: None)
 
@@ -44,7 +45,7 @@ def test_what_a_pipe_puts_in_another_one_gets_out(
     server: Server, place: Place, tmp_path: Path
 ) -> None:
     """Every entity once, and at the end of the next full run the missing one as a deleted one."""
-    notes = [{"_id": f"{n:03}", "text": f"note {n}"} for n in range(250)]
+    notes = [{"_id": f"{n:03}", "text": f"{CANARY} {n}"} for n in range(250)]
     assert run_the_pipe(tmp_path, server, place, notes).ok
 
     read = pages(server, place.path)

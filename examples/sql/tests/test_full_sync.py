@@ -6,7 +6,7 @@ from sesam_connector_sdk.testing import opened, pull, push
 
 from sql_connectors import SqlSink, SqlSource
 
-from .support import Place, serving
+from .support import CANARY, Place, serving
 
 Query = dict[str, str]
 
@@ -19,8 +19,8 @@ def step(number: int, *, sequence: str = "s", last: bool = False) -> Query:
 
 
 def entities(*names: str, updated: int = 1) -> list[dict[str, object]]:
-    """Entities of these ids."""
-    return [{"_id": name, "_updated": updated} for name in names]
+    """Entities of these ids, with a payload that nobody may see."""
+    return [{"_id": name, "_updated": updated, "text": CANARY} for name in names]
 
 
 def test_what_did_not_come_is_deleted_at_the_end(sink: SqlSink, place: Place) -> None:

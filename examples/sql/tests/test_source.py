@@ -12,7 +12,7 @@ from sesam_connector_sdk.testing import opened, prove_capabilities, pull, push
 
 from sql_connectors import SqlSink, SqlSource
 
-from .support import Place
+from .support import CANARY, Place
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_row_that_is_no_json_breaks_the_answer(
     sink: SqlSink, source: SqlSource, place: Place
 ) -> None:
     """Somebody has spoilt a row: the rest is never taken for all."""
-    batch = [{"_id": f"{n:04}", "filling": "x" * 3_000} for n in range(100)]
+    batch = [{"_id": f"{n:04}", "filling": CANARY * 500} for n in range(100)]
     push(sink, batch, path=place.path)
     with place.connection() as connection:
         connection.execute(place.sql("UPDATE {table} SET entity = '{' WHERE id = '0099'"))

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, text
 
 from sql_connectors import SqlSink, SqlSource
 
-from .support import PATIENCE, Place, Server, eventually, serving
+from .support import CANARY, PASSWORD, PATIENCE, Place, Server, eventually, serving
 
-FILLING = "x" * 1_500
+FILLING = CANARY * 250
 
 
 def waiting(connection: Connection) -> int:
@@ -174,22 +174,22 @@ def test_a_locked_database_is_503_and_nothing_is_written(place: Place) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["sqlite:////no/such/folder/x.sqlite", "postgresql://nobody:hush@127.0.0.1:1/none"],
+    ["sqlite:////no/such/folder/CANARY.sqlite", "postgresql://nobody:CANARY@127.0.0.1:1/none"],
     ids=["sqlite", "postgresql"],
 )
 def test_a_database_that_is_away_is_503_and_says_no_secret(url: str) -> None:
-    """Reading and writing alike; the process comes up all the same, and is not ready."""
+    """Reading and writing alike; the process comes up all the same, and is not ready.
+
+    Seen to fail when the address is logged.
+    """
     place = Place(url, "notes")
     with serving(place.variables(DATABASE_TIMEOUT="2")) as server:
         answers = [
-            server.post(place.path, [{"_id": "1", "v": "xyzzy"}]),
+            server.post(place.path, [{"_id": "1", "v": CANARY}]),
             server.get(place.path),
             server.get("/readyz"),
         ]
         assert [answer.status for answer in answers] == [503] * 3
-    told = server.log + "".join(answer.text for answer in answers)
-    assert "hush" not in told
-    assert "xyzzy" not in told
 
 
 def test_a_database_that_is_there_is_ready(server: Server) -> None:
@@ -200,10 +200,10 @@ def test_a_database_that_is_there_is_ready(server: Server) -> None:
 def test_tables_that_may_not_be_made_are_503(postgresql: str) -> None:
     """A user without the right to, which another user of the database can mend."""
     with Place(postgresql, "any").connection() as owner:
-        owner.execute(text("CREATE ROLE guest LOGIN"))
+        owner.execute(text(f"CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'"))
         owner.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
         owner.commit()
-    place = Place(postgresql.replace("//tests@", "//guest@"), "forbidden")
+    place = Place(postgresql.replace("//tests:", "//guest:"), "forbidden")
     with opened(SqlSink(place.settings())) as sink:
         answer = push(sink, [{"_id": "1"}], path=place.path)
     assert answer.status == 503
