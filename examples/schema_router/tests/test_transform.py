@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,6 +13,16 @@ from sesam_connector_sdk import SettingsError
 from sesam_connector_sdk.testing import opened, running, transform
 
 from schema_router import RouterSettings, SchemaRouter
+
+CANARY = "CANARY"
+"""What every secret of these tests holds, and every payload that nobody may see.
+
+In the repository that this project is from, all output of each test is searched for it.
+"""
+
+PASSWORD = f"{CANARY}-password"
+GUARDED = {"AUTHENTICATION": "basic", "AUTH_USERNAME": "me", "AUTH_PASSWORD": PASSWORD}
+CREDENTIALS = {"Authorization": "Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()}
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -25,11 +36,11 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 GOOD = [
-    b'{"_id": "1", "_updated": 7, "_hash": "x", "order": "A1", "price": 1.10, "lines": [1.0]}',
+    b'{"_id": "1", "_updated": 7, "_hash": "CANARY", "order": "A1", "price": 1.10, "lines": [1.0]}',
     b'{"order":"B2","_id":"2","price":123456789012345678901234567890.5,"lines":[ ]}',
     b'{"_id":"3", "order":"\\u004133", "price": 1E5}',
 ]
-BAD = b'{"_id":"4","_updated":8,"price":0.10,"order":"a1","lines":[1,"x"],"more":1E30}'
+BAD = b'{"_id":"4","_updated":8,"price":0.10,"order":"CANARY","lines":[1,"CANARY"],"more":1E30}'
 DELETED = b'{"_id": "5", "_deleted": true, "order": 5}'
 
 
@@ -66,8 +77,8 @@ def test_what_breaks_it_says_where_and_stays_otherwise_as_it_was(router: SchemaR
         "_id": "4",
         "_updated": 8,
         "price": Decimal("0.10"),
-        "order": "a1",
-        "lines": [1, "x"],
+        "order": CANARY,
+        "lines": [1, CANARY],
         "more": Decimal("1E30"),
     }
     assert str(found["price"]) == "0.10"
@@ -110,7 +121,7 @@ def test_what_was_mended_loses_its_mark(router: SchemaRouter) -> None:
 
 def test_a_long_list_of_problems_is_cut(router: SchemaRouter) -> None:
     """Twenty places, and how many more there are."""
-    (found,) = transform(router, [{"_id": "1", "order": "A1", "lines": ["x"] * 50}]).entities
+    (found,) = transform(router, [{"_id": "1", "order": "A1", "lines": [CANARY] * 50}]).entities
 
     assert len(found["schema:problems"]) == 21
     assert found["schema:problems"][20] == "and 30 more"
@@ -165,11 +176,40 @@ def test_a_schema_that_cannot_be_used_is_refused(schema: str, problem: str) -> N
     assert problem in line
 
 
-def test_the_process_answers_and_ends_on_sigterm() -> None:
-    """The connector as the image runs it: it answers, and stops when the node says so."""
-    with running("schema_router", ENTITY_SCHEMA=json.dumps(SCHEMA)) as connector:
-        assert connector.post(array(*GOOD, DELETED)) == (200, array(*GOOD, DELETED))
-        status, body = connector.post(array(BAD))
+def test_the_process_answers_and_ends_on_sigterm(capfd: pytest.CaptureFixture[str]) -> None:
+    """The connector as the image runs it: it answers, and stops when the node says so.
+
+    It asks for a password, and tells nobody that, nor what it was sent.
+    """
+    own = {"ENTITY_SCHEMA": json.dumps(SCHEMA), "LOG_LEVEL": "DEBUG"}
+    with running("schema_router", **own, **GUARDED) as connector:
+        good = array(*GOOD, DELETED)
+        assert connector.post(good, headers=CREDENTIALS) == (200, good)
+        status, body = connector.post(array(BAD), headers=CREDENTIALS)
+        refused = [connector.post(good), connector.post(array(BAD)[:-1], headers=CREDENTIALS)]
 
         assert status == 200
         assert body.startswith(b'[{"_id":"4","_updated":8,"price":0.10,')
+        assert body.count(CANARY.encode()) == BAD.count(CANARY.encode())
+        assert [status for status, _ in refused] == [401, 400]
+    for _, text in refused:
+        assert_silent(text.decode(), "an answer")
+    log = capfd.readouterr().out
+    assert "POST / 200" in log
+    assert_silent(log, "the connector's log")
+
+
+def assert_silent(text: str, where: str) -> None:
+    """Fail if a text tells a secret, as it is or in Base64; show nothing but the place."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if CANARY in line or base64.b64encode(CANARY.encode()).decode() in line:
+            pytest.fail(f"a secret is in line {number} of {where}", pytrace=False)
+
+
+@pytest.mark.parametrize("secret", [PASSWORD, CREDENTIALS["Authorization"]], ids=["it", "base64"])
+def test_a_secret_that_is_told_is_found(secret: str) -> None:
+    """The failure does not tell it again."""
+    with pytest.raises(pytest.fail.Exception) as failure:
+        assert_silent(f"INFO x: ready\nINFO x: {secret}\n", "its log")
+
+    assert str(failure.value) == "a secret is in line 2 of its log"
