@@ -17,10 +17,11 @@ from service_bus_emulator import Emulator, running
 from tests.soak.balancer import Balancer
 from tests.soak.pipes import Pusher
 from tests.soak.replicas import Replica
-from tests.wire import eventually
+from tests.wire import CANARY, GUARDED, assert_silent, eventually
 
 ROOT = Path(__file__).parents[2]
 PIPES = ("orders", "people", "places", "prices")
+KEY = f"{CANARY}-key"
 REPLICAS = 3
 # What each pipe must have had acknowledged anew before the next thing is done to a replica.
 PROGRESS = 100
@@ -67,8 +68,10 @@ class Stage:
         self.progress()
 
     def close(self) -> None:
-        """End whatever is left."""
+        """End whatever is left, and search what all have logged for a secret."""
         self._open.close()
+        for log in sorted(self._folder.rglob("*.log")):
+            assert_silent(log.read_text(), log.name)
 
     def finish(self) -> None:
         """Have the pipes push what they have begun with, and end."""
@@ -119,6 +122,7 @@ class Stage:
             "SERVICE_SAS_TOKEN_NAME": self.emulator.key_name,
             "SERVICE_SAS_TOKEN_VALUE": self.emulator.key,
             "SHUTDOWN_DELAY": delay,
+            **GUARDED,
         }
         made = Replica(self._folder / f"replica-{next(self._numbers)}.log", environment)
         self._open.callback(made.close)
@@ -151,7 +155,7 @@ def nginx() -> str:
 @pytest.fixture
 def stage(tmp_path: Path, nginx: str) -> Iterator[Stage]:
     """A stage, not opened yet."""
-    with running(queues=PIPES) as emulator:
+    with running(queues=PIPES, key=KEY) as emulator:
         made = Stage(tmp_path, nginx, emulator)
         try:
             yield made

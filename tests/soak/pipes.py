@@ -8,13 +8,23 @@ from typing import Any
 from sesam_connector_sdk.hub import End, Plan, RequestRecord, push
 from sesam_connector_sdk.nodeconfig import Pipe, System
 from sesam_connector_sdk.nodeconfig.rendering import retry_strategy
+from tests.wire import CANARY, GUARDED, PASSWORD
 
 BATCH = 20
+TEXT = CANARY * 80
+"""The payload of every entity, which nobody but the queue may see."""
+
 _SYSTEM = System(
     "sink",
     "system:microservice",
     "systems/sink.conf.json",
-    {"retry_strategy": retry_strategy(), "read_timeout": 60},
+    {
+        "retry_strategy": retry_strategy(),
+        "read_timeout": 60,
+        "authentication": "basic",
+        "username": GUARDED["AUTH_USERNAME"],
+        "password": PASSWORD,
+    },
 )
 
 
@@ -64,9 +74,7 @@ class Pusher(threading.Thread):
         self._over.wait(0.05)
 
     def _plan(self, versions: range) -> Plan:
-        entities = [
-            {"_id": f"{each % BATCH}", "_updated": each, "text": "x" * 500} for each in versions
-        ]
+        entities = [{"_id": f"{each % BATCH}", "_updated": each, "text": TEXT} for each in versions]
         document: dict[str, Any] = {
             "source": {"type": "embedded", "entities": entities},
             "sink": {"type": "json", "system": "sink", "url": f"/{self.name}", "batch_size": BATCH},

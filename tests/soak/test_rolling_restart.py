@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.soak.conftest import REPLICAS, UNTIL_TOLD, Stage
-from tests.soak.pipes import Pusher
+from tests.soak.pipes import TEXT, Pusher
 
 pytestmark = pytest.mark.soak
 
@@ -54,8 +54,10 @@ def test_a_killed_replica_loses_nothing_that_was_accepted(stage: Stage) -> None:
 
 
 def messages(stage: Stage, pipe: Pusher) -> list[dict[str, int]]:
-    """What is in the pipe's queue, in order."""
-    return [json.loads(message.body) for message in stage.emulator.messages(pipe.name)]
+    """What is in the pipe's queue, in order; each with the payload that no log may have."""
+    found = [json.loads(message.body) for message in stage.emulator.messages(pipe.name)]
+    assert {message.pop("text") for message in found} == {TEXT}
+    return found
 
 
 def versions(stage: Stage, pipe: Pusher) -> list[int]:
