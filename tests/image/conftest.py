@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.wire import assert_silent
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "azure_service_bus_sink"
 TOOL_VARIABLE = "IMAGE_TOOL"
@@ -52,13 +54,15 @@ class Tool:
 
     def execute(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in a running container."""
-        return subprocess.run(
+        done = subprocess.run(
             [self.program, "exec", name, *command],
             capture_output=True,
             text=True,
             check=False,
             timeout=60,
         )
+        assert_silent(done.stdout + done.stderr, f"what {command[0]} says in the container")
+        return done
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,12 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.image.conftest import Tool
+from tests.wire import CREDENTIALS, GUARDED, assert_silent
 
 # The node's default box, and every right taken away.
 BOX = (
@@ -43,11 +44,14 @@ class Running:
     port: int
     lines: list[str]
 
-    def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+    def post(
+        self, path: str, body: bytes, credentials: Mapping[str, str] = CREDENTIALS
+    ) -> tuple[int, bytes]:
         """Send one batch."""
+        headers = {"Content-Type": "application/json", **credentials}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         with contextlib.closing(connection):
-            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            connection.request("POST", path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
 
@@ -55,7 +59,7 @@ class Running:
         """Ask for something."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         with contextlib.closing(connection):
-            connection.request("GET", path)
+            connection.request("GET", path, headers=CREDENTIALS)
             answer = connection.getresponse()
             return answer.status, answer.read()
 
@@ -87,12 +91,12 @@ def listening(
     Args:
         tool: What runs it.
         image: Its tag.
-        variables: The container's environment, beside its address.
+        variables: The container's environment, beside its address and its password.
         options: More of the tool's options.
     """
     name = f"image-test-{time.monotonic_ns()}"
     box = [each for each in BOX if not (tool.docker and each in DOCKER_KNOWS_NOT)]
-    settings = {**variables, "PORT": "0", "BIND_ADDRESS": "127.0.0.1"}
+    settings = {**variables, **GUARDED, "PORT": "0", "BIND_ADDRESS": "127.0.0.1"}
     environment = [part for key, text in settings.items() for part in ("-e", f"{key}={text}")]
     process = tool.run(image, name, *box, *options, *environment)
     watchdog = threading.Timer(START_SECONDS, process.kill)
@@ -117,6 +121,7 @@ def listening(
             container.terminate()
         reader.join(START_SECONDS)
         process.stdout.close()
+        assert_silent("".join(lines), "the container's log")
 
 
 def is_healthy(container: Running, project: Path) -> bool:

@@ -12,10 +12,11 @@ import pytest
 
 from tests.image.conftest import BUILD_SECONDS, ROOT, Tool
 from tests.image.containers import Running, is_healthy, listening
+from tests.wire import CANARY
 
 pytestmark = pytest.mark.image
 
-NOTE = b'{"_id":"1","_updated":1,"price":1.10}'
+NOTE = b'{"_id":"1","_updated":1,"text":"%b","price":1.10}' % CANARY.encode()
 
 
 @pytest.fixture
@@ -77,7 +78,10 @@ def test_a_baked_image_works_in_the_box(
     use: Callable[[Running, Path], None],
     variables: dict[str, str],
 ) -> None:
-    """Read-only, without rights, in 128 MB: probed by its own command, used, stopped."""
+    """Read-only, without rights, in 128 MB: probed by its own command, used, stopped.
+
+    Its log holds neither the password that requests come with nor an entity's text.
+    """
     kind = use.__name__
     project = bake(kind)
     tool.build(project, f"notes-{kind}-test")
@@ -85,5 +89,6 @@ def test_a_baked_image_works_in_the_box(
     with listening(tool, f"notes-{kind}-test", variables, ["-v", f"{data}:/data"]) as container:
         assert is_healthy(container, project)
         use(container, data)
+        assert container.post("/", b"[]", credentials={})[0] == 401
         print(f"\nimage of a {kind}: {container.megabytes('VmHWM'):.0f} MB at the most")
         assert container.terminate() == 0

@@ -13,6 +13,7 @@ from service_bus_emulator import Emulator, running
 
 from tests.image.conftest import EXAMPLE, Tool
 from tests.image.containers import Running, is_healthy, listening
+from tests.wire import CANARY
 
 pytestmark = pytest.mark.image
 
@@ -24,7 +25,7 @@ PEAK_MEGABYTES = 110
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """A Service Bus on loopback."""
-    with running(queues=["my_queue"]) as found:
+    with running(queues=["my_queue"], key=f"{CANARY}-key") as found:
         yield found
 
 
@@ -41,12 +42,19 @@ def container(tool: Tool, image: str, emulator: Emulator) -> Iterator[Running]:
 
 
 def test_it_delivers_is_healthy_and_ends_in_time(container: Running, emulator: Emulator) -> None:
-    """Read-only, without rights, in 128 MB: probed by its own command, pushed through, stopped."""
+    """Read-only, without rights, in 128 MB: probed by its own command, pushed through, stopped.
+
+    Its log holds neither the key of Service Bus nor the password of requests nor an entity's text.
+    """
     assert is_healthy(container, EXAMPLE)
 
-    status, _ = container.post("/my_queue?sequence_id=1", b'[{"_id":"1"},{"_id":"2"}]')
-    assert status == 200
-    assert [each.body for each in emulator.messages("my_queue")] == [b'{"_id":"1"}', b'{"_id":"2"}']
+    entities = [b'{"_id":"%d","text":"%b"}' % (each, CANARY.encode()) for each in (1, 2)]
+    body = b"[" + b",".join(entities) + b"]"
+    assert container.post("/my_queue?sequence_id=1", body)[0] == 200
+    assert [each.body for each in emulator.messages("my_queue")] == entities
+    assert container.post("/my_queue?sequence_id=2", body, credentials={})[0] == 401
+    assert container.post("/my_queue?sequence_id=2", body[:-1])[0] == 400
+    assert "POST /my_queue 200" in "".join(container.lines)
 
     seen = container.status()
     assert re.search(r"^Uid:\s+10001\s", seen, re.MULTILINE)
@@ -93,7 +101,9 @@ def maximal_body() -> bytes:
     entities: list[bytes] = []
     size = 2
     while size < MAXIMAL - 1000:
-        entity = json.dumps({"_id": f"{len(entities)}", "_updated": 1, "text": "x" * 750}).encode()
+        entity = json.dumps(
+            {"_id": f"{len(entities)}", "_updated": 1, "text": CANARY * 125}
+        ).encode()
         entities.append(entity)
         size += len(entity) + 1
     return b"[" + b",".join(entities) + b"]"
