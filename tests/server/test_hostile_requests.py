@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,8 @@ TWICE = [
 NO_HTTP = "The request line or a header cannot be read"
 NO_END = "The request line does not end in"
 NO_PATH = "The request target is no path"
+NO_HEADER = "A header is no name, a colon and a visible value"
+BARE = "A header has a CR or an LF that does not end its line"
 MALFORMED: list[tuple[str, bytes, str]] = [
     *(
         ("there-twice", request(each, body=b"CANARY"), "There twice, or more often")
@@ -95,24 +98,48 @@ MALFORMED: list[tuple[str, bytes, str]] = [
     ("target-relative", first(b"GET CANARY HTTP/1.1"), NO_PATH),
     ("target-file", first(b"GET file:///CANARY HTTP/1.1"), NO_PATH),
     ("target-empty", first(b"GET  HTTP/1.1"), NO_PATH),
-    ("target-with-space", first(b"GET /a CANARY HTTP/1.1"), "Start line is invalid"),
+    ("target-with-space", first(b"GET /a CANARY HTTP/1.1"), "has more than two blanks"),
     ("target-with-nul", first(b"GET /a\0CANARY HTTP/1.1"), NO_PATH),
     ("target-with-control", first(b"GET /a\x0bCANARY HTTP/1.1"), NO_PATH),
     ("target-with-line-feed", first(b"GET /a\nCANARY HTTP/1.1"), NO_PATH),
     ("target-of-bad-brackets", first(b"GET http://[::CANARY HTTP/1.1"), NO_HTTP),
     ("small-method", first(b"canary / HTTP/1.1"), NO_PATH),
     ("method-with-colon", first(b"GET: / HTTP/1.1"), NO_PATH),
+    *(
+        (f"first-line-with-{each!r}-behind", first(b"GET /CANARY HTTP/1.1" + each), NO_END)
+        for each in (b"\n", b"\r", b"\x0b", b"\x0c", b"\t", b" ", b"\0", b"\x85", b"\n\n")
+    ),
+    ("first-line-of-squares", first(b"GET http://" + b"1" * 8_000 + b" x HTTP/1.1"), "two blanks"),
     ("chunks-in-1.0", request(CHUNKED[:-2], first=b"POST / HTTP/1.0"), "HTTP/1.0 has no"),
     *(
         (f"coding-{each.decode()}", request(b"Transfer-Encoding: " + each), "something else than")
         for each in (b"gzip", b"gzip, chunked", b"chunked, identity", b"identity", b"CANARY", b"")
     ),
-    ("coding-with-control", request(b"Transfer-Encoding: \x0bchunked"), "something else than"),
-    ("space-before-colon", request(b"Content-Length : 6", body=b"CANARY"), "Invalid header"),
-    ("no-colon", request(b"CANARY"), "Invalid header"),
-    ("nul-in-value", request(b"X-A: CANARY\0"), "Invalid header"),
-    ("bare-line-feed", request(b"Authorization: CANARY\nX-A: b"), NO_HTTP),
-    ("bare-carriage-return", request(b"Authorization: CANARY\rX-A: b"), NO_HTTP),
+    ("coding-with-control", request(b"Transfer-Encoding: \x0bchunked"), NO_HEADER),
+    ("space-before-colon", request(b"Content-Length : 6", body=b"CANARY"), NO_HEADER),
+    ("no-colon", request(b"CANARY"), NO_HEADER),
+    ("no-name", request(b": CANARY"), NO_HEADER),
+    *(
+        (f"value-with-{each!r}", request(b"X-A: CANARY" + each), NO_HEADER)
+        for each in (b"\0", b"\x0b", b"\x0c", b"\x7f", b"\x1b[31m")
+    ),
+    *(
+        (f"lines-with-{each!r}", request(b"Authorization: CANARY" + each + b"X-A: b"), BARE)
+        for each in (b"\n", b"\r", b"\n\n", b"\r\r\n", b"\n\r\n")
+    ),
+    *(
+        ("value-of-squares", request(b"X-A:" + b" " * 20_000 + each), "more than 16 blanks")
+        for each in (b"CANARY", b"\0", b"")
+    ),
+    *(
+        (f"host-{each!r}", b"GET / HTTP/1.1\r\nHost: " + each + b"\r\n\r\n", "Host is no host")
+        for each in (
+            *(b"x canary", b"x\tcanary", b"canary/", b"canary,x", b"me@canary", b"canary:a"),
+            *(b"x:1:2", b"http://canary", b"canary?", b"canary#", b"[canary", b"[::1]canary"),
+            *(b"canary%2", b"\xe9canary", b"canary\\", b"x:123456", b'"canary"', b"<canary>"),
+        )
+    ),
+    ("host-in-1.0", b"GET / HTTP/1.0\r\nHost: canary/\r\n\r\n", "Host is no host"),
     *(
         (f"length-{each.decode()}", request(b"Content-Length: " + each), "Content-Length is")
         for each in (b"+6", b"-1", b"0x6", b"6, 6", b"0_6", b"6 6", b"CANARY", b"")
@@ -212,6 +239,53 @@ def test_headers_over_the_limit_are_refused(
     assert "CANARY" not in caplog.text
     assert len(caplog.records) == 2
     assert good(client).status == 200
+
+
+def test_a_request_line_over_its_limit_is_refused(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With 414; one of the limit is not."""
+    listen(caplog)
+    longest = b"GET /" + b"a" * (8192 - 14) + b" HTTP/1.1"
+
+    assert client.raw(first(longest)).status == 200
+    came = everything(client, first(longest.replace(b"/a", b"/CANARY")))
+
+    assert problem(came)["status"] == 414
+    assert "CANARY" not in came.decode("latin-1") + caplog.text
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "host", [b"", b"x", b"X:", b"x:80", b"my_svc-1.b.", b"[::1]", b"[::1]:80", b"1.2.3.4", b"a%20b"]
+)
+def test_a_host_with_or_without_a_port_is_accepted(host: bytes, client: Client) -> None:
+    """Also an empty one, as RFC 9112 section 3.2 has it, and blanks around it."""
+    for written in (host, b"  " + host + b" \t"):
+        sent = b"GET / HTTP/1.1\r\nHost:" + written + b"\r\n\r\n"
+        assert client.raw(sent).status == 200
+
+
+OF_SQUARES = [
+    first(b"GET http://" + b"1" * 30_000 + b" x HTTP/1.1"),
+    first(b"GET http://" + b"1" * 8_000 + b" x HTTP/1.1"),
+    request(b"X:" + b" " * 30_000 + b"a"),
+    request(b"X:" + b" " * 30_000 + b"\0"),
+    request(b"Host:" + b" " * 30_000),
+]
+"""For each of these waitress' patterns need up to minutes, in which nothing else is done."""
+
+
+def test_no_head_keeps_others_waiting(client: Client) -> None:
+    """Twenty of each kind, and a request is answered behind them.
+
+    Seen to fail when waitress reads the heads before they are refused.
+    """
+    with ExitStack() as stack:
+        for each in OF_SQUARES * 20:
+            stack.enter_context(client.connect()).sendall(each)
+
+        assert good(client).status == 200
 
 
 @pytest.mark.parametrize("size", [1, LIMIT - 1, LIMIT])
@@ -340,15 +414,14 @@ _CODING = "Transfer-Encoding is something else than chunked"
 _TWICE = "There twice, or more often: transfer-encoding"
 _UNDERSCORE = "A header's name has an underscore"
 _FOLDED = "A header is folded over two lines"
+_BLANK = "A header is no name, a colon and a visible value"
 REFUSED = {
     **dict.fromkeys(
-        [
-            f"{number:03}.http"
-            for number in (4, 5, 6, 7, 10, 11, 12, 13, 14, 18, 21, 22, 23, 28, 100)
-        ],
+        [f"{number:03}.http" for number in (4, 5, 6, 7, 10, 11, 12, 13, 14, 18, 21, 22, 23, 100)],
         _NO_HOST,
     ),
     "025.http": _TWICE,
+    "028.http": _BLANK,
     "025_line.http": _CODING,
     "029.http": _TWICE,
     "030.http": _TWICE,
@@ -370,6 +443,7 @@ REFUSED = {
 }
 """Valid for gunicorn, under one of its settings at least, and refused here for what is said.
 
+A blank before a header's colon has a server refuse the request by RFC 9112 section 5.1.
 Without a Host, RFC 9112 section 3.2 has a server refuse HTTP/1.1; a folded header may be refused by
 its section 5.2, a coding other than chunked by 6.1; a CONNECT, a method that does not start with a
 letter, and the PROXY protocol have no use here.

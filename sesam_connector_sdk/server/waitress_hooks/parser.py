@@ -13,18 +13,10 @@ from typing import Any
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest, Error
 
-from .heads import refuse_ambiguous
+from .heads import LONGEST_FIRST_LINE, refuse_ambiguous
 
 # What waitress says without quoting the request; what else it says may hold a header's value.
-_QUOTES_NOTHING = frozenset(
-    {
-        "Bad URI",
-        "Bare CR or LF found in HTTP message",
-        "Content-Length is invalid",
-        "Invalid header",
-        "Start line is invalid",
-    }
-)
+_QUOTES_NOTHING = frozenset({"Bad URI", "Content-Length is invalid"})
 _LONGEST_LINE = 16 * 1024
 
 
@@ -33,6 +25,13 @@ class NoRoom(Error):  # type: ignore[misc]
 
     code = 503
     reason = "Service Unavailable"
+
+
+class TargetTooLong(Error):  # type: ignore[misc]
+    """The request line is longer than any that is of use."""
+
+    code = 414
+    reason = "URI Too Long"
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
@@ -104,8 +103,11 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
         Raises:
             ParsingError: The request is refused with 400; the text names the header, no value.
         """
-        first, *lines = header_plus.split(b"\r\n")
-        refuse_ambiguous(first.rstrip(), [line for line in lines if line])
+        first, _, block = header_plus.partition(b"\r\n")
+        if len(first) > LONGEST_FIRST_LINE:
+            self.error = TargetTooLong(f"It is longer than {LONGEST_FIRST_LINE} bytes.")
+            return
+        refuse_ambiguous(first, block)
         try:
             super().parse_header(header_plus)
         except (ParsingError, ValueError) as error:

@@ -57,6 +57,7 @@ _KINDS: dict[int, tuple[type[ConnectorError], str]] = {
         TooLarge,
         "The body is too large. Lower the pipe's batch_size, or raise MAX_BODY_BYTES.",
     ),
+    414: (MalformedRequest, "The request line is too long. Shorten the pipe's url."),
     431: (MalformedRequest, "The headers are too large. Send fewer or shorter ones."),
     500: (Bug, "The server failed outside the connector; its log holds the details."),
     503: (Busy, ""),
