@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sesam_connector_sdk.errors import InvalidParameter, printable
+from sesam_connector_sdk.errors import InvalidParameter
 
 _TEXTS = ("sequence_id", "request_id", "previous_request_id")
 _FLAGS = ("is_full", "is_first", "is_last")
@@ -45,7 +45,7 @@ class PushParameters:
             query: Parameter names and their texts; others than the protocol's are ignored.
 
         Raises:
-            InvalidParameter: A flag is neither ``true`` nor ``false``.
+            InvalidParameter: A flag is neither ``true`` nor ``false`` nor empty.
         """
         values: dict[str, Any] = {name: query[name] or None for name in _TEXTS if name in query}
         for name in _FLAGS:
@@ -58,7 +58,5 @@ def _flag(name: str, text: str) -> bool:
     # Clients of Sesam send Python's True as well as the documented true.
     value = {"true": True, "false": False, "": False}.get(text.lower())
     if value is None:
-        raise InvalidParameter(
-            f"Query parameter {name} is {printable(text, 20)!r}; send true or false."
-        )
+        raise InvalidParameter(f"Query parameter {name} is something else; send true or false.")
     return value

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sesam_connector_sdk import PullParameters
 from sesam_connector_sdk.errors import InvalidParameter
 from sesam_connector_sdk.protocol.pull import PARAMETERS
+from tests.wire import CANARY, assert_silent
 
 
 def test_a_plain_get_asks_for_all() -> None:
@@ -35,6 +36,15 @@ def test_a_limit_that_is_no_number_above_0_is_refused(text: str) -> None:
     """Naming the parameter. Seen to fail when 0 is taken: its empty page looks like the end."""
     with pytest.raises(InvalidParameter, match=r"parameter limit is .* whole number above 0"):
         PullParameters.parse({"limit": text})
+
+
+@pytest.mark.parametrize("name", ["limit", "subset"])
+def test_a_value_that_is_refused_is_not_quoted(name: str) -> None:
+    """It may be a secret, and the hub copies the answer into its log. Seen to fail if it is."""
+    with pytest.raises(InvalidParameter) as caught:
+        PullParameters.parse({name: CANARY})
+
+    assert_silent(caught.value.detail, "the detail")
 
 
 @pytest.mark.parametrize("text", ["{}", "tank", "1", "[", "[NaN]", "[" * 5000, "[" + "9" * 5000])

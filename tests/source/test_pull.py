@@ -326,7 +326,12 @@ def test_a_since_is_decoded_for_read() -> None:
 @pytest.mark.parametrize(
     ("source", "pull", "error", "hint"),
     [
-        (Table(), PullParameters(since="x"), InvalidParameter, "since is 'x'; send a whole"),
+        (
+            Table(),
+            PullParameters(since="x"),
+            InvalidParameter,
+            "since is something else; send a whole",
+        ),
         (Whole(), PullParameters(since="7"), InvalidParameter, "knows no since"),
         (Table(), PullParameters(subset=["x"]), UnknownSubset, "no subsets"),
     ],
