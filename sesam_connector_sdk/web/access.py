@@ -12,11 +12,11 @@ from typing import Any
 
 import falcon
 
-from sesam_connector_sdk.errors import Bug, ShuttingDown, Throttled, printable
+from sesam_connector_sdk.errors import Bug, MethodNotAllowed, ShuttingDown, Throttled, printable
 from sesam_connector_sdk.protocol import TraceParent
 
 from . import events
-from .endpoint import Endpoint, parameters
+from .endpoint import Endpoint, Resource, parameters
 from .health import PROBED_ROUTES
 from .metrics import METRICS_ROUTE, Metrics
 
@@ -47,12 +47,20 @@ class AccessLog:
             raise ShuttingDown(retry_after=5)
 
     def process_resource(
-        self, req: falcon.Request, _resp: falcon.Response, resource: Any, _fields: dict[str, str]
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, _fields: dict[str, str]
     ) -> None:
-        """After routing, if there is such a path."""
+        """After routing, if there is such a path.
+
+        Raises:
+            MethodNotAllowed: The path does not take the method. Falcon itself would answer OPTIONS
+                with 200, whatever the body, and a method that it does not know with 400.
+        """
         responder = getattr(resource, f"on_{req.method.lower()}", None)
         if isinstance(responder, Endpoint):
             self._metrics.begin(req, responder)
+        elif responder is None and isinstance(resource, Resource):
+            resp.set_header("Allow", resource.methods())
+            raise MethodNotAllowed(f"This path takes {resource.methods()}.")
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, _resource: object, *_succeeded: bool

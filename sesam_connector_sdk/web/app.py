@@ -6,7 +6,6 @@ Knows Falcon; imports this room only, and what connectors are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import falcon
@@ -20,7 +19,7 @@ from sesam_connector_sdk.transform import Transform
 
 from . import auth, problems
 from .access import OWN_ROUTES, AccessLog
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Resource
 from .health import HEALTH_ROUTE, PROBED_ROUTES, READY_ROUTE, Health, Ready
 from .metrics import METRICS_ROUTE, Metrics, MetricsPage
 from .readiness import Probe
@@ -86,7 +85,7 @@ def wsgi_app(
     return app
 
 
-def _add(app: falcon.App[Any, Any], route: str, resource: SimpleNamespace) -> None:
+def _add(app: falcon.App[Any, Any], route: str, resource: Resource) -> None:
     try:
         app.add_route(route, resource)
     except ValueError as error:
@@ -96,15 +95,15 @@ def _add(app: falcon.App[Any, Any], route: str, resource: SimpleNamespace) -> No
 
 def _resources(
     connectors: tuple[Connector[Any], ...], settings: ServerSettings
-) -> Iterator[tuple[str, SimpleNamespace]]:
+) -> Iterator[tuple[str, Resource]]:
     """Each route with its responders, by method."""
-    resources: dict[str, SimpleNamespace] = {}
+    resources: dict[str, Resource] = {}
     for connector in connectors:
         name = type(connector).__name__
         if connector.route is None and len(connectors) > 1:
             raise ValueError(f"{name} needs a route: it is not alone")
         endpoint = _endpoint(connector, settings)
-        resource = resources.setdefault(connector.route or _ANY_PATH, SimpleNamespace())
+        resource = resources.setdefault(connector.route or _ANY_PATH, Resource())
         responder = f"on_{endpoint.method.lower()}"
         # Of two, the router would silently take the last one.
         if connector.route in OWN_ROUTES or hasattr(resource, responder):

@@ -1,4 +1,4 @@
-"""What the responders of all kinds of connectors share: their places, and who asks for what.
+"""What all responders share: the path that they are at, their places, and who asks for what.
 
 Knows Falcon; imports ``connector``, ``errors`` and ``settings`` only.
 """
@@ -18,6 +18,14 @@ from sesam_connector_sdk.connector import Connector
 from sesam_connector_sdk.errors import Throttled
 from sesam_connector_sdk.request import Request
 from sesam_connector_sdk.settings import ServerSettings
+
+
+class Resource:
+    """What a path answers with: a responder for each method that it takes, such as ``on_post``."""
+
+    def methods(self) -> str:
+        """The methods, as the header ``Allow`` lists them."""
+        return ", ".join(name[3:].upper() for name in dir(self) if name.startswith("on_"))
 
 
 class Endpoint(ABC):

@@ -1,6 +1,7 @@
 """What probes ask for: whether the process lives, and whether it can do its work.
 
-Knows Falcon; imports ``readiness`` only. The answers say nothing else: they need no credentials.
+Knows Falcon; imports ``endpoint`` and ``readiness`` only. The answers say nothing else: they need
+no credentials.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import falcon
 
+from .endpoint import Resource
 from .readiness import Probe
 
 HEALTH_ROUTE = "/healthz"
@@ -18,7 +20,7 @@ PROBED_ROUTES = frozenset({HEALTH_ROUTE, READY_ROUTE})
 """Answered without credentials, also while the process drains."""
 
 
-class Health:
+class Health(Resource):
     """Says that the process lives; depends on nothing else."""
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -29,7 +31,7 @@ class Health:
     on_head = on_get  # what some load balancers ask with
 
 
-class Ready:
+class Ready(Resource):
     """Says whether requests would be answered well.
 
     Args:

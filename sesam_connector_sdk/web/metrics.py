@@ -1,9 +1,9 @@
 """Counts what was answered, and how long it took, for Prometheus.
 
-Knows Falcon, and is the only module that knows prometheus_client; imports ``errors`` only. What is
-counted is read off the answer: the receipt that was sent, or the error. ``docs/reference/
-health-and-metrics.md`` has every metric. A label is a class's name or one of a few words, never
-anything from a request.
+Knows Falcon, and is the only module that knows prometheus_client; imports ``endpoint`` and
+``errors`` only. What is counted is read off the answer: the receipt that was sent, or the error.
+``docs/reference/health-and-metrics.md`` has every metric. A label is a class's name or one of a few
+words, never anything from a request.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from sesam_connector_sdk.errors import ConnectorError, MalformedBody, Retry, TooLarge
+
+from .endpoint import Resource
 
 METRICS_ROUTE = "/metrics"
 
@@ -100,7 +102,7 @@ class Metrics:
         )
 
 
-class MetricsPage:
+class MetricsPage(Resource):
     """Answers who scrapes.
 
     Args:

@@ -18,7 +18,6 @@ from sesam_connector_sdk.errors import (
     ConnectorError,
     EntityProblem,
     MalformedRequest,
-    MethodNotAllowed,
     Misuse,
     UnknownRoute,
     printable,
@@ -45,14 +44,21 @@ def on_connector_error(
 def on_http_error(
     req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: dict[str, Any]
 ) -> None:
-    """Falcon's own errors: no such route, no such method, a header it cannot read."""
+    """Falcon's own errors: no such route, a method of its own, a header it cannot read."""
     resp.set_headers(error.headers or {})
     if error.status_code == UnknownRoute.status:
         _answer(req, resp, UnknownRoute("No connector answers on this path; see the pipe's url."))
-    elif error.status_code == MethodNotAllowed.status:
-        _answer(req, resp, MethodNotAllowed(f"This path takes {resp.get_header('Allow')}."))
     else:
-        _answer(req, resp, MalformedRequest(f"{error.title}."), error.status_code)
+        _answer(req, resp, MalformedRequest(_fault(req, error)), error.status_code)
+
+
+def _fault(req: falcon.Request, error: falcon.HTTPError) -> str:
+    if req.method not in falcon.HTTP_METHODS:
+        # Such as WEBSOCKET, which Falcon refuses on any path.
+        return "HTTP has no such method. Send GET to a source, POST to a sink or a transform."
+    # Not what others say: only of a header is it known to quote nothing.
+    known = isinstance(error, falcon.HTTPInvalidHeader) and error.description
+    return known or f"{error.title}."
 
 
 def on_bug(

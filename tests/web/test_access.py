@@ -70,7 +70,7 @@ def test_a_request_without_a_valid_trace_is_like_any_other(
 def test_a_method_that_falcon_refuses_first_is_answered_and_logged_too(
     serving: Serving, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With 400 and one line, as any method that nobody knows.
+    """With 400, what to do, and one line; no path takes it.
 
     Seen to fail, with 500, when only a request that the middleware has seen begin can be logged.
     """
@@ -80,6 +80,7 @@ def test_a_method_that_falcon_refuses_first_is_answered_and_logged_too(
     reply = client.send("WEBSOCKET", "/")
 
     assert (reply.status, reply.document["type"]) == (400, "urn:sesam-connector:malformed-request")
+    assert "Send GET to a source, POST to a sink" in reply.document["detail"]
     assert [each for each in caplog.messages if each.startswith("WEBSOCKET / 400 ")] != []
     assert [each for each in caplog.messages if "bug" in each] == []
 
