@@ -36,6 +36,16 @@ def entities(count: int) -> list[bytes]:
     return [_encode(_entity(number, chance)) for number in range(count)]
 
 
+def entities_with_underscores(count: int) -> list[bytes]:
+    """The same entities with what looks like reserved fields, in names and in nested entities.
+
+    Args:
+        count: How many.
+    """
+    more = {"customer_id": 7, "last_updated": "2024-05-14", "$children": [{"_id": "a"}]}
+    return [_encode(json.loads(item) | more) for item in entities(count)]
+
+
 def body(items: list[bytes]) -> bytes:
     """The body of a POST with these entities.
 

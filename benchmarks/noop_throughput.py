@@ -40,6 +40,7 @@ def rows(plan: Plan) -> Iterator[Row]:
             }
             yield from _compared(f"no-op sink, {count:,} per POST", ways, plan, count, target)
         yield from _ten_pipes(plan, servers, addresses)
+        yield from _with_underscores(plan, servers[OURS], addresses[OURS])
     plan.say(
         f"no-op sink: MAX_BODY_BYTES and MAX_MEMORY_BODY_BYTES are raised to {_BODY_LIMIT:,} and"
         f" MAX_BUFFERED_BYTES to {_ROOM:,}: 10,000 entities are more than the defaults allow"
@@ -75,6 +76,15 @@ def _ten_pipes(plan: Plan, servers: dict[str, Server], addresses: dict[str, str]
         for name, server in servers.items()
     }
     yield from _compared(f"no-op sink, {count:,} per POST, ten pipes", ways, plan, count, None)
+
+
+def _with_underscores(plan: Plan, server: Server, address: str) -> Iterator[Row]:
+    """Fields whose names end as those of the hub do, and nested entities."""
+    count = 1_000
+    request = post("/queue", data.body(data.entities_with_underscores(count)))
+    way = partial(_sample, plan, server, address, request, count)
+    title = f"no-op sink, {count:,} per POST, fields with underscores"
+    yield from speeds(title, in_turns({OURS: way}, plan.rounds))
 
 
 def _sample(

@@ -103,7 +103,7 @@ class Body:
             self._count += len(chunk.items)
             # What an item costs beside its bytes counts too: a body may be one of tiny items.
             size += len(chunk.document) + len(chunk.items) * _ITEM_BYTES
-            kept.append(chunk._replace(document=b""))
+            kept.append(Chunk(b"", chunk.items, chunk.start, chunk.end))
             if size > _KEPT_BYTES:
                 self._spans += [each.span() for each in kept]
                 kept.clear()

@@ -1,6 +1,6 @@
 """The entity: what the hub sends, with its reserved fields read and its bytes untouched.
 
-Knows nothing of HTTP, requests or connectors. Imports ``jsonarray``, ``transit`` and
+Knows nothing of HTTP, requests or connectors. Imports ``jsonarray``, ``repeated``, ``transit`` and
 ``errors`` only. Protocol rules are those of Sesam's entity data model (``entity-data-model``) and
 its JSON push protocol (``json-push``).
 """
@@ -10,9 +10,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-import json
-import operator
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any
@@ -21,12 +18,9 @@ import msgspec
 
 from .errors import EntityProblem, MalformedBody, Rejected, printable
 from .jsonarray import Chunk
+from .repeated import are_plain, refuse_repeated
 from .transit import Ni
 
-_RESERVED = ("_id", "_deleted", "_updated")
-_RESERVED_KEY = re.compile(rb'_(?:id|deleted|updated)"')
-_ID_FIRST = re.compile(rb'\{\s*"_id"\s*:\s*"')
-_ESCAPED_LETTER = re.compile(rb"\\u00[567]")
 _NOTHING = msgspec.Raw(b"")
 
 
@@ -198,69 +192,18 @@ def check(chunk: Chunk, first: int) -> None:
         Rejected: An entity has no ``_id``, or one that is not a string with at least a character;
             names every such entity of the chunk.
     """
-    keys = _RESERVED_KEY.findall(chunk.document)
-    escaped = b"\\" in chunk.document and _ESCAPED_LETTER.search(chunk.document)
-    if not escaped and _begin_alike(chunk.items) and _repeat_nothing(keys, len(chunk.items)):
+    if are_plain(chunk):
         return
     try:
         heads = _HEADS.decode(chunk.document)
     except msgspec.ValidationError:
         raise _explain(chunk, first) from None
-    if escaped or len(keys) > _reserved_fields(heads):
-        _refuse_repeated(chunk, first)
+    refuse_repeated(chunk, [*map(_reserved_fields, heads)], first)
 
 
-def _begin_alike(items: list[bytes]) -> bool:
-    """Whether every item is an object that begins with an ``_id`` as good as any."""
-    found = _ID_FIRST.match(items[0])
-    if not found:
-        return False
-    begin = found[0]
-    text = map(operator.itemgetter(len(begin)), items)
-    return all(map(bytes.startswith, items, itertools.repeat(begin))) and ord('"') not in text
-
-
-def _repeat_nothing(keys: list[bytes], count: int) -> bool:
-    """Whether so many items that begin with ``_id`` have their reserved keys once at most.
-
-    Where all have the same ones in the same order and there are no more ``_id`` than items, what
-    stands between two of them is one item's. Says False where that is not so, too.
-
-    Args:
-        keys: All of the items' reserved keys, and whatever text looks like one.
-        count: How many items there are.
-    """
-    of_each = keys[: len(keys) // count]
-    return len({*of_each}) == len(of_each) and of_each * count == keys
-
-
-def _reserved_fields(heads: list[_Head]) -> int:
-    """How many reserved fields entities have, if none is repeated.
-
-    A repeated key makes more keys than that. Nested keys and values of the same text make more,
-    too: they are looked at more closely then.
-    """
-    with_deleted = len([1 for head in heads if head.deleted is not _NOTHING])
-    with_updated = len([1 for head in heads if head.updated is not _NOTHING])
-    return len(heads) + with_deleted + with_updated
-
-
-def _refuse_repeated(chunk: Chunk, first: int) -> None:
-    for position, item in enumerate(chunk.items, first):
-        keys = _root_keys(item)
-        twice = [key for key in _RESERVED if keys.count(key) > 1]
-        if twice:
-            raise MalformedBody(
-                f"Item {position} of the array has {', '.join(twice)} more than once."
-                " Which one counts would be anybody's guess: send it once."
-            )
-
-
-def _root_keys(text: bytes) -> list[str]:
-    """The keys of an object's root, a repeated one as often as it stands there."""
-    # The one parser that shows a repeated key. Numbers stay text: they may be of any length.
-    pairs = json.loads(text, object_pairs_hook=list, parse_int=str, parse_float=str)
-    return [key for key, _ in pairs]
+def _reserved_fields(head: _Head) -> int:
+    """How many different ones an entity has."""
+    return 1 + (head.deleted is not _NOTHING) + (head.updated is not _NOTHING)
 
 
 def entities(items: list[bytes], first: int, sequence: str | None) -> Iterator[Entity]:

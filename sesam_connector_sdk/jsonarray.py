@@ -288,16 +288,27 @@ def again(stream: BinaryIO, span: Span) -> list[bytes]:
     return [data[start : behind - 1] for start, behind in itertools.pairwise(span.starts)]
 
 
-def _comma_after_value(data: bytes, start: int) -> int | None:
-    """Where the value that begins at ``start`` is followed by a comma, if it is."""
+def end_of_value(data: bytes, start: int) -> int | None:
+    """Where something follows the value that begins at ``start``; None if nothing valid does.
+
+    Args:
+        data: A valid value from ``start`` on, and more.
+        start: Where the value begins, or the whitespace before it.
+    """
     try:
         _ONE.decode(memoryview(data)[start:])
     except (msgspec.DecodeError, RecursionError) as error:
         found = _NEXT_VALUE.search(str(error))
         if found:
-            at = start + int(found[1]) - 1  # the parser has consumed the byte that it complains of
-            return at if data[at : at + 1] == b"," else None
+            # The parser has consumed the byte that it complains of.
+            return start + int(found[1]) - 1
     return None
+
+
+def _comma_after_value(data: bytes, start: int) -> int | None:
+    """Where the value that begins at ``start`` is followed by a comma, if it is."""
+    at = end_of_value(data, start)
+    return at if at is not None and data[at : at + 1] == b"," else None
 
 
 def _learn_delimiter(data: bytes) -> bytes:
