@@ -35,7 +35,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name a case by its argument if its value is a secret: the names of tests are output, too."""
-    return argname if _SECRET.search(str(val)) else None
+    # pytest itself names a case by no other value, and not every one has a text.
+    return argname if isinstance(val, str | bytes) and _SECRET.search(str(val)) else None
 
 
 def _line(text: str) -> int:
