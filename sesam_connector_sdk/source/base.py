@@ -95,11 +95,11 @@ class Source(Connector[SettingsT]):
         error and go on without the entities that it cost.
 
         With ``request.since``, yield what has changed since then, deleted entities with
-        ``"_deleted": True``. If several entities can have the same ``_updated``, as with moments,
-        begin *at* it: a run may have failed between two of them. Where the hub reads page by page
-        the SDK leaves out what is not behind ``since``, so the next page is another one. Do not
-        cut at ``request.limit``: the SDK does, and keeps entities with the same ``_updated``
-        together.
+        ``"_deleted": True``; 1 is refused, because the hub would delete nothing. If several
+        entities can have the same ``_updated``, as with moments, begin *at* it: a run may have
+        failed between two of them. Where the hub reads page by page the SDK leaves out what is not
+        behind ``since``, so the next page is another one. Do not cut at ``request.limit``: the SDK
+        does, and keeps entities with the same ``_updated`` together.
 
         Raises:
             UnknownSubset: There is no such subset; 404.

@@ -55,12 +55,13 @@ class EntityEncoder:
             position: Its zero-based position in the array, to name it by in an error.
 
         Raises:
-            Unsendable: The hub would not read the entity back unchanged, or it has no usable
-                ``_id``. Names the ``_id`` and the value's JSON path, never the value.
+            Unsendable: The hub would not read the entity back unchanged, it has no usable ``_id``,
+                or its ``_deleted`` says yes and is not True, so that the hub would not delete it.
+                Names the ``_id`` and the value's JSON path, never the value.
         """
         if type(entity) is dict and self._is_plain(entity.values()):
             document = _quickly(entity)
-            if document is not None and _is_plain_id(entity.get("_id")):
+            if document is not None and _is_plain_head(entity):
                 return document
         return self._thoroughly(entity, position)
 
@@ -184,19 +185,19 @@ def _quickly_all(plain: list[dict[str, Any]], typed: int) -> bytes | None:
 
 
 def _is_simple(entity: Mapping[str, Any]) -> bool:
-    """Whether it is a dict of flat values with an ``_id`` as good as any."""
+    """Whether it is a dict of flat values, and nothing is odd about the hub's own fields."""
     if type(entity) is not dict or not FLAT.issuperset(map(type, entity.values())):
         return False
     try:
         "".join(entity)
     except TypeError:
         return False
-    return _is_plain_id(entity.get("_id"))
+    return _is_plain_head(entity)
 
 
 def _made_plain(entity: Mapping[str, Any], position: int, plainer: Plainer) -> dict[str, Any]:
-    if type(entity) is not dict or not _is_plain_id(entity.get("_id")):
-        _refuse_odd_id(entity, position)
+    if type(entity) is not dict or not _is_plain_head(entity):
+        _refuse_odd_head(entity, position)
     try:
         return plainer.object(entity)
     except Unfit as unfit:
@@ -214,8 +215,15 @@ def _checked(made: dict[str, Any], position: int, *, repair: bool) -> bytes:
         raise _unfit(unfit, identity, position) from None
 
 
-def _is_plain_id(identity: object) -> bool:
-    return type(identity) is str and identity != "" and identity[0] != "~"
+def _is_plain_head(entity: dict[str, Any]) -> bool:
+    """Whether its ``_id`` is as good as any, and its ``_deleted`` as clear."""
+    identity, deleted = entity.get("_id"), entity.get("_deleted")
+    return (
+        type(identity) is str
+        and identity != ""
+        and identity[0] != "~"
+        and (not deleted or deleted is True)
+    )
 
 
 def _reads_back(document: bytes, typed: int) -> bool:
@@ -232,7 +240,7 @@ def _tags_are_sound(document: bytes, typed: int) -> bool:
     return not any(fault(each.decode()) for each in _SUSPICIOUS.findall(document))
 
 
-def _refuse_odd_id(entity: Mapping[str, Any], position: int) -> None:
+def _refuse_odd_head(entity: Mapping[str, Any], position: int) -> None:
     if not isinstance(entity, Mapping):
         raise _unsendable(None, position, f"it is a {type(entity).__name__} and no dict")
     identity = entity.get("_id")
@@ -241,6 +249,11 @@ def _refuse_odd_id(entity: Mapping[str, Any], position: int) -> None:
         raise _unsendable(None, position, f"_id is {fault}")
     if _TAG.match(identity):
         raise _unsendable(identity, position, "_id begins like a typed value and is a string")
+    deleted = entity.get("_deleted")
+    if deleted and deleted is not True:
+        # The hub takes 1 and "yes" for no, as it does 0 and "", which mean no to everybody.
+        kind = type(deleted).__name__
+        raise _unsendable(identity, position, f"_deleted is of type {kind}, and only True deletes")
 
 
 def _unfit(unfit: Unfit, identity: str, position: int) -> Unsendable:

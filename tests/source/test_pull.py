@@ -136,9 +136,15 @@ def test_an_entity_that_cannot_be_gone_on_from_ends_the_answer(row: Any, fault: 
         next(made)
 
 
-@pytest.mark.parametrize("row", [{}, {"_id": 1}, {"_id": ""}, {"_id": "x", "a": "~foo"}, [], None])
+@pytest.mark.parametrize(
+    "row",
+    [
+        *({}, {"_id": 1}, {"_id": ""}, {"_id": "x", "a": "~foo"}, [], None),
+        *({"_id": "x", "_deleted": 1}, {"_id": "x", "_deleted": "yes"}),
+    ],
+)
 def test_an_entity_that_cannot_be_sent_ends_the_answer(row: Any) -> None:
-    """Without a usable ``_id``, or with what the hub would not read back; never left out."""
+    """Without a usable ``_id``, or with what the hub would misread; never left out."""
     made = Pull(Whole([{"_id": "1"}, row]), PullRequest()).items()
 
     next(made)

@@ -181,6 +181,18 @@ def test_an_entity_that_could_not_be_sent_back_as_it_came_is_rejected(
     assert b"".join(made(Identity(Settings()), body)).endswith(b'"x":%b}' % value)
 
 
+@pytest.mark.parametrize("kind", [Copy, CopyTogether])
+def test_a_deleted_that_came_and_deletes_nothing_is_rejected(kind: type[Transform[Any]]) -> None:
+    """It is the data's fault; the entity itself may go back as it came."""
+    body = b'[{"_id":"a","_deleted":true},{"_id":"b","_deleted":1}]'
+
+    with pytest.raises(Rejected) as caught:
+        made(kind(Settings()), body)
+
+    assert named(caught.value) == [("b", 1, "_deleted is of type int, and only True deletes")]
+    assert b"".join(made(Identity(Settings()), body)).endswith(b'{"_id":"b","_deleted":1}')
+
+
 def test_texts_are_mended_where_the_transform_says_so() -> None:
     """With the policy of its class."""
     assert made(MendedCopy(Settings()), b'[{"_id":"a","x":"~tomorrow"}]') == [

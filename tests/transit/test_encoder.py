@@ -256,6 +256,31 @@ def test_an_entity_without_a_usable_id_is_refused(entity: Any, told: str) -> Non
             assert told in reason(entity, encoder)
 
 
+@pytest.mark.parametrize("deleted", [1, "true", "yes", 1.0, [0], Decimal(1), "~foo"])
+def test_a_deleted_that_deletes_nothing_is_refused(deleted: Any) -> None:
+    """The hub deletes for True alone; to all others the entity lives on. By either policy.
+
+    Seen to fail when it is sent as it is, and when only flat entities are looked at.
+    """
+    told = f"_deleted is of type {type(deleted).__name__}, and only True deletes"
+    besides: list[dict[str, Any]] = [{}, {"t": Decimal(1)}, {"x": [1]}]
+    for beside, encoder in itertools.product(besides, (STRICT, REPAIR, NUMBERS)):
+        entity = {"_id": "1", "_deleted": deleted, **beside}
+        assert reason(entity, encoder) == told
+        assert reason(types.MappingProxyType(entity), encoder) == told
+        with pytest.raises(Unsendable, match=told):
+            encoder.encode_all([{"_id": "0"}, entity])
+
+
+@pytest.mark.parametrize("deleted", [True, False, None, 0, "", 0.0])
+def test_a_deleted_that_means_what_the_hub_takes_it_for_is_sent(deleted: Any) -> None:
+    """True deletes, and what says no to everybody says no to the hub."""
+    for beside in ({}, {"t": Decimal(1)}):
+        entity = {"_id": "1", "_deleted": deleted, **beside}
+        assert json.loads(STRICT.encode(entity))["_deleted"] == deleted
+        assert STRICT.encode_all([entity]) == STRICT.encode(entity)
+
+
 def test_the_error_names_the_entity_and_no_value() -> None:
     """It is answered 500, and goes into the hub's log and the connector's."""
     with pytest.raises(Unsendable) as caught:
