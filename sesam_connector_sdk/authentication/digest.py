@@ -20,7 +20,7 @@ _ALGORITHMS = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
 
 _NEEDED = ("realm", "nonce", "uri", "response", "nc", "cnonce", "qop")
 _COUNT = re.compile(r"[0-9a-fA-F]{8}")
-_ORIGIN = re.compile(r"(?i)https?://[^/?#]*")
+_ORIGIN = re.compile(r"(?i)\Ahttps?://[^/?#]*")
 
 
 class Digest(Scheme):

@@ -245,6 +245,14 @@ def test_one_target_may_be_spelled_in_several_ways(uri: str, path: str, scheme: 
     assert refusal(scheme, header, path=path) is None
 
 
+def test_a_url_in_the_query_is_no_origin(scheme: Digest) -> None:
+    """A pipe may name one to its sink. Seen to fail when an origin is taken out wherever it is."""
+    query = "to=http://elsewhere:80/x"
+    header = proof(offered(scheme)["SHA-256"]["nonce"], uri=f"/a?{query}")
+
+    assert refusal(scheme, header, path="/a", query=query) is None
+
+
 @pytest.mark.parametrize(
     "name",
     ['username="jäs"', 'username="jÃ¤s"', "username*=UTF-8''j%C3%A4s", "username*=utf-8''j%c3%a4s"],
