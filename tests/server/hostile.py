@@ -133,8 +133,10 @@ def good(client: Client) -> Reply:
 
 
 @contextlib.contextmanager
-def dripping(client: Client, count: int, *starts: bytes) -> Iterator[list[socket.socket]]:
-    """Connections on each of which a byte arrives now and then; those that ended are closed."""
+def dripping(
+    client: Client, count: int, *starts: bytes, drop: bytes = b"x"
+) -> Iterator[list[socket.socket]]:
+    """Connections on each of which a drop arrives now and then; those that ended are closed."""
     open_ones = [client.connect() for _ in range(count)]
     over = threading.Event()
 
@@ -143,7 +145,7 @@ def dripping(client: Client, count: int, *starts: bytes) -> Iterator[list[socket
             connection.sendall(starts[at % len(starts)])
         while not over.wait(0.05):  # the pace of the drops
             for connection in list(open_ones):
-                if not dropped(connection):
+                if dropped(connection, drop):
                     open_ones.remove(connection)
                     connection.close()
 
@@ -158,13 +160,13 @@ def dripping(client: Client, count: int, *starts: bytes) -> Iterator[list[socket
             each.close()
 
 
-def dropped(connection: socket.socket) -> bool:
-    """Send one byte, and say whether the connection was still there."""
+def dropped(connection: socket.socket, drop: bytes) -> bool:
+    """Send a little, and say whether the connection was no longer there."""
     try:
-        connection.send(b"x")
+        connection.send(drop)
     except OSError:
-        return False
-    return True
+        return True
+    return False
 
 
 @dataclass

@@ -70,6 +70,20 @@ def test_clients_that_send_nothing_make_room_when_every_connection_is_taken(firs
         assert good(server.client).status == 200
 
 
+@pytest.mark.parametrize("drop", [b"\r\n", b"\r\n\r\n", b"\r\n" * 50])
+def test_clients_that_send_empty_lines_make_room(drop: bytes) -> None:
+    """They are no requests, so none of them gives a connection more time.
+
+    Seen to fail when each two of them are a request with a time of its own, as waitress has it.
+    """
+    with (
+        served(client_timeout=TIMEOUT, connections=20) as server,
+        dripping(server.client, 40, drop, drop=drop) as senders,
+    ):
+        assert good(server.client).status == 200
+        eventually(lambda: not senders, "every one of them is dropped")
+
+
 def test_a_slow_sender_who_is_done_in_time_is_answered() -> None:
     """Each request has its own time, also the second one on a connection."""
     with served(client_timeout=TIMEOUT) as server, server.client.connect() as connection:

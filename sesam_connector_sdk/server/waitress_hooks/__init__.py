@@ -1,10 +1,10 @@
 """Every hook into waitress: whatever of its insides is changed or used, without being documented.
 
-waitress made strict: the ambiguous is refused, and nobody may hold a place for ever. ``heads`` and
-``parser`` refuse requests, ``task`` answers them, ``channel`` is a connection, with which a thread
-may be ``staying``, ``threads`` do the work, and ``server`` puts these together, to be run and ended
-step by step. ``waitress_server`` takes the steps, and knows waitress' arguments, which are
-documented.
+waitress made strict: the ambiguous is refused, and nobody may hold a place for ever. ``heads``,
+``chunks`` and ``parser`` refuse requests, ``task`` answers them, ``channel`` is a connection, with
+which a thread may be ``staying``, ``threads`` do the work, and ``server`` puts these together, to
+be run and ended step by step. ``waitress_server`` takes the steps, and knows waitress' arguments,
+which are documented.
 
 Nothing outside this room imports waitress. The room itself imports ``errors``, and what ``web``
 says of refusals and probes; not the settings, and nothing else of ``server``. ``make lint`` fails
@@ -15,12 +15,15 @@ fails when waitress changes one of them, and when one is in use and not in this 
 
     heads
         parser: ParsingError
+    chunks
+        receiver.ChunkedReceiver: received, completed, error, getbuf, getfile, __len__
+        utilities: BadRequest
     parser
         parser: ParsingError
         parser.HTTPRequestParser: __init__, received, parse_header, close, adj, error, completed,
-            expect_continue, chunked, content_length, body_bytes_received, body_rcv, path
+            expect_continue, chunked, content_length, body_bytes_received, body_rcv, path, headers,
+            header_plus
         receiver.FixedStreamReceiver: getbuf
-        receiver.ChunkedReceiver: control_line, trailer
         buffers.OverflowableBuffer: overflow
         adjustments.Adjustments: inbuf_overflow
         utilities.Error: code, reason

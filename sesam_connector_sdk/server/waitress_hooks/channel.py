@@ -102,12 +102,23 @@ class StrictChannel(StayingChannel):
 
     def is_busy(self) -> bool:
         """Whether a request is arriving or at work, or its answer on the way."""
-        at_work = self.requests or self.request is not None or self.has_thread
-        return bool(at_work or self.total_outbufs_len)
+        request = self.request  # another thread may end it
+        arriving = request is not None and request.begun
+        return bool(self.requests or arriving or self.has_thread or self.total_outbufs_len)
 
     def is_idle(self, since: float) -> bool:
-        """Whether nothing goes on, and has since a moment on the clock of ``time.time``."""
-        return not self.is_busy() and self.last_activity < since
+        """Whether nothing goes on, and has since a moment on the clock of ``time.time``.
+
+        Empty lines are nothing, and what comes from a client that is only heard out.
+        """
+        return not self.is_busy() and self._last_active() < since
+
+    def _last_active(self) -> float:
+        request = self.request
+        nothing_since = self.heard_out_since if request is None else request.started
+        if nothing_since is None:
+            return float(self.last_activity)
+        return time.time() - (time.monotonic() - nothing_since)
 
     def is_stalled(self, now: float, longest: float) -> bool:
         """Whether the client has taken nothing of its answer for longer than it may.

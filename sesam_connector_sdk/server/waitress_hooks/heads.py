@@ -30,7 +30,8 @@ _MOST_BLANKS = 16
 _BLANKS = rb"[ \t]{0,%d}+" % _MOST_BLANKS
 _VALUE = rb"(?:[" + _VISIBLE + rb"][\t " + _VISIBLE + rb"]*+)?+"
 _FIELD = rb"[!#$%&'*+.^`|~0-9A-Za-z-]++:" + _BLANKS + _VALUE + rb"\r\n"
-_FIELDS = re.compile(rb"(?:" + _FIELD + rb")*+(?:\r\n)?+")
+FIELDS = re.compile(rb"(?:" + _FIELD + rb")*+(?:\r\n)?+")
+"""Headers or trailers, and the empty line behind them."""
 _SPLIT = re.compile(rb"([^:\r]++):[ \t]*+([^\r]*+)\r\n")
 # In small letters. A comma may be in a name, but the header would then look like a list.
 _HOST = re.compile(
@@ -51,7 +52,7 @@ def refuse_ambiguous(first: bytes, block: bytes) -> None:
     line = _FIRST.fullmatch(first)
     if not line:
         raise ParsingError(_what_is_wrong_first(first))
-    if not _FIELDS.fullmatch(block):
+    if not FIELDS.fullmatch(block):
         raise ParsingError(_what_is_wrong(block))
     pairs = _SPLIT.findall(block.lower())
     fields: dict[bytes, bytes] = dict(pairs)

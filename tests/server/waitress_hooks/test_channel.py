@@ -40,6 +40,43 @@ def test_a_request_behind_one_at_work_is_not_slow(stepped: Stepped) -> None:
         assert channel.is_slow(first + 161, 60) is True
 
 
+def test_empty_lines_are_no_request(stepped: Stepped) -> None:
+    """They may stay for the time of one, counted from the first, and make room before.
+
+    Seen to fail when a connection on which one has come is busy, and when the last one counts.
+    """
+    client, channel = stepped.connect()
+    with client:
+        client.sendall(b"\r\n")
+        request = stepped.until(lambda: channel.request)
+        request.started -= 50
+        client.sendall(b"\r\n")
+        stepped.until(lambda: len(request.empty_lines) == 4)
+
+        assert channel.request is request
+        assert channel.is_slow(time.monotonic(), 49) is True
+        assert channel.is_busy() is False
+        assert channel.is_idle(time.time() - 49) is True
+        assert channel.is_idle(time.time() - 3600) is False
+        assert stepped.server.close_idle() is True
+
+
+def test_a_request_behind_empty_lines_is_one(stepped: Stepped) -> None:
+    """From its first byte on. Seen to fail when its connection stays idle."""
+    client, channel = stepped.connect()
+    with client:
+        client.sendall(b"\r\n")
+        request = stepped.until(lambda: channel.request)
+        client.sendall(b"GET")
+        stepped.until(lambda: request.header_plus)
+
+        assert channel.is_busy() is True
+        assert channel.is_idle(time.time() + 100) is False
+        client.sendall(GOOD[3:])
+        stepped.until(lambda: not channel.is_busy())
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 OK")
+
+
 def test_a_client_that_takes_as_much_as_is_added_is_not_stalled(stepped: Stepped) -> None:
     """The length of what waits is the same then, but not the time of the last byte out.
 
@@ -58,7 +95,10 @@ def test_a_client_that_takes_as_much_as_is_added_is_not_stalled(stepped: Stepped
 
 
 def test_a_client_that_never_hangs_up_is_heard_out_for_a_while(stepped: Stepped) -> None:
-    """Then its connection is closed like that of a slow one. Seen to fail without that time."""
+    """Then its connection is closed like that of a slow one; it makes room before, if need be.
+
+    Seen to fail without that time, and when what it sends makes it anything else than idle.
+    """
     client, channel = stepped.connect()
     with client:
         client.sendall(b"bad\r\n\r\n")
@@ -66,6 +106,9 @@ def test_a_client_that_never_hangs_up_is_heard_out_for_a_while(stepped: Stepped)
         assert problem(rest(client))["status"] == 400
         assert channel.is_slow(time.monotonic(), 60) is False
         assert channel.is_slow(time.monotonic() + 61, 60) is True
+        heard_out_since, before = time.time(), channel.last_activity
         client.sendall(b"GET / HTTP/1.1\r\n")
-        stepped.turn(1.0)  # until it is there
+        stepped.until(lambda: channel.last_activity > before)
         assert not channel.request
+        channel.last_activity += 100  # it goes on
+        assert channel.is_idle(heard_out_since) is True

@@ -32,6 +32,7 @@ from waitress import wasyncore
 from sesam_connector_sdk.server import waitress_hooks
 from sesam_connector_sdk.server.waitress_hooks import StrictServer
 from sesam_connector_sdk.server.waitress_hooks.channel import StrictChannel
+from sesam_connector_sdk.server.waitress_hooks.chunks import Chunks
 from sesam_connector_sdk.server.waitress_hooks.parser import StrictParser
 from sesam_connector_sdk.server.waitress_hooks.task import BreakableTask, ProblemTask
 from tests.server.hostile import GOOD
@@ -81,11 +82,20 @@ HOOKS: dict[str, dict[str, Any]] = {
         "content_length": 0,
         "error": None,
         "expect_continue": False,
+        "header_plus": b"",
+        "headers": dict,
         "parse_header": ["self", "header_plus"],
         "path": str,
         "received": ["self", "data"],
     },
-    "receiver.ChunkedReceiver": {"control_line": b"", "trailer": b""},
+    "receiver.ChunkedReceiver": {
+        "__len__": ["self"],
+        "completed": False,
+        "error": None,
+        "getbuf": ["self"],
+        "getfile": ["self"],
+        "received": ["self", "s"],
+    },
     "receiver.FixedStreamReceiver": {"getbuf": ["self"]},
     "server.TcpWSGIServer": {
         "__init__": [
@@ -221,6 +231,9 @@ def test_waitress_calls_every_hook(stepped: Stepped, monkeypatch: pytest.MonkeyP
         (StrictChannel, "handle_write"),
         (StrictParser, "received"),
         (StrictParser, "parse_header"),
+        (Chunks, "received"),
+        (Chunks, "getfile"),
+        (Chunks, "__len__"),
         (ProblemTask, "execute"),
         (BreakableTask, "service"),
         (BreakableTask, "write"),
@@ -234,7 +247,8 @@ def test_waitress_calls_every_hook(stepped: Stepped, monkeypatch: pytest.MonkeyP
         watch(kind, name)
     client, channel = stepped.connect()
     with client:
-        client.sendall(GOOD + b"bad\r\n\r\n")
+        chunks = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        client.sendall(GOOD + chunks + b"bad\r\n\r\n")
         stepped.until(lambda: channel.heard_out_since)
 
     assert {f"{kind.__name__}.{name}" for kind, name in hooks} - called == set()

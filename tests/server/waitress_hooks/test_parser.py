@@ -71,3 +71,17 @@ def test_a_head_at_its_limits_is_read() -> None:
 
     assert parser.error is None
     assert len(parser.headers["X"]) == 83 * 200 - 2
+
+
+def test_a_head_that_came_in_pieces_is_not_kept() -> None:
+    """Once it has been read, or refused, while its body or a thread is awaited.
+
+    Seen to fail when the pieces stay.
+    """
+    for line in (b"Content-Length: 5\r\n", b"no colon\r\n"):
+        parser = StrictParser(waitress.adjustments.Adjustments())
+        parser.received(b"GET / HTTP/1.0\r\nX: " + b"x" * 10_000)
+        parser.received(b"\r\n" + line + b"\r\n")
+
+        assert parser.headers_finished
+        assert parser.header_plus == b""
