@@ -80,6 +80,8 @@ def _adjustments(settings: ServerSettings) -> dict[str, Any]:
         "connection_limit": settings.connections,
         # waitress refuses from this size on; the limit itself is still accepted.
         "max_request_body_size": settings.max_body_bytes + 1,
+        # Nobody's budget counts heads, so this times "connection_limit" is what they may take.
+        "max_request_header_size": 32 * 1024,
         # From this size on a body is kept in a file. At the default limits none is so large: no
         # writable /tmp is needed.
         "inbuf_overflow": settings.max_memory_body_bytes + 1,

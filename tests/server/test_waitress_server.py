@@ -218,11 +218,10 @@ def test_the_answer_says_nothing_about_the_server(running: Callable[..., Running
 
 
 def test_waitress_has_every_adjustment() -> None:
-    """Those that are given, and the two limits that the rest relies on staying as they are."""
+    """Those that are given, and two that the rest relies on staying as they are."""
     given = _adjustments(ServerSettings(port=0))
     made = Adjustments(**given)
 
     assert {name for name in given if not hasattr(made, name)} - {"host", "port"} == set()
     assert made.channel_request_lookahead == 0, "a second request is read while one is at work"
     assert made.trusted_proxy is None
-    assert made.max_request_header_size == 262_144
