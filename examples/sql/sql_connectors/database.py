@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -54,6 +55,9 @@ AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 
 LARGEST = 2**63 - 1
 """The largest integer that a column holds."""
+
+_PAUSE = 0.01
+"""Seconds between two looks whether a SQLite file is free."""
 
 _PAGE = 50
 """Rows that are fetched at once. A reader holds them, and each may be as large as an entity."""
@@ -207,7 +211,7 @@ def _engine(settings: SqlSettings) -> Engine:
     }
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"timeout": seconds}, **pool)
-        event.listen(engine, "connect", _keep_what_is_written)
+        event.listen(engine, "connect", lambda made, _record: _keep_what_is_written(made, seconds))
         return engine
     limits = {
         "connect_timeout": math.ceil(seconds),
@@ -218,7 +222,24 @@ def _engine(settings: SqlSettings) -> Engine:
     return create_engine(url, connect_args=limits, isolation_level="READ COMMITTED", **pool)
 
 
-def _keep_what_is_written(connection: sqlite3.Connection, _record: object) -> None:
+def _keep_what_is_written(connection: sqlite3.Connection, seconds: float) -> None:
     """Readers do not hold up the writer, and a commit is on the disk when it returns."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection, time.monotonic() + seconds)
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _write_ahead(connection: sqlite3.Connection, deadline: float) -> None:
+    """Switch the file to WAL, where it stays; asked again, it has nothing to do.
+
+    The switch reads the file, and then wants to write. SQLite never waits between the two, for two
+    that do so would wait for each other: with its timeout or without, it refuses at once whoever
+    comes while another one writes or switches.
+    """
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+        time.sleep(_PAUSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from sesam_connector_sdk.testing import opened, pull, push
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Pool, event, text
 
 from sql_connectors import SqlSink, SqlSource
 
@@ -115,12 +116,71 @@ def test_all_may_make_the_tables_at_once(place: Place) -> None:
     assert place.living() == [str(number) for number in range(8)]
 
 
+def test_who_comes_to_a_new_file_while_another_one_writes_waits(tmp_path: Path) -> None:
+    """The file is not in WAL mode yet, and somebody writes to it: the batch is written after that.
+
+    The other one ends when the sink's connection goes on after the switch to WAL, which was refused
+    until then. Seen to fail when the switch is tried once.
+    """
+    place = Place(f"sqlite:///{tmp_path}/{CANARY}.sqlite", "notes")
+    switch = "PRAGMA journal_mode = WAL"
+    statements: list[str] = []
+
+    def listen(connection: sqlite3.Connection, _record: object) -> None:
+        connection.set_trace_callback(note)
+
+    def note(statement: str) -> None:
+        if switch in statements:
+            held.rollback()
+        statements.append(statement)
+
+    with opened(SqlSink(place.settings())) as sink, place.connection() as held:
+        held.exec_driver_sql("BEGIN IMMEDIATE")
+        event.listen(Pool, "connect", listen)
+        try:
+            answer = push(sink, [{"_id": "1"}], path=place.path)
+        finally:
+            event.remove(Pool, "connect", listen)
+    assert answer.accepted
+    assert statements.count(switch) == 2
+    assert place.living() == ["1"]
+
+
+def test_a_new_file_that_stays_locked_is_503(tmp_path: Path) -> None:
+    """Who waits for the switch to WAL waits no longer than DATABASE_TIMEOUT.
+
+    Seen to fail when the switch is tried until it is done.
+    """
+    place = Place(f"sqlite:///{tmp_path}/{CANARY}.sqlite", "notes")
+    settings = place.settings(database_timeout=0.1)
+    with opened(SqlSink(settings)) as sink, place.connection() as held:
+        held.exec_driver_sql("BEGIN IMMEDIATE")
+        release = threading.Timer(PATIENCE, held.rollback)
+        release.start()
+        answer = push(sink, [{"_id": "1"}], path=place.path)
+        release.cancel()
+    assert answer.status == 503
+
+
+HOLD = """
+CREATE TRIGGER hold BEFORE INSERT ON {table} WHEN NEW.id = '1999' BEGIN
+    SELECT count(*) FROM (
+        WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 1e9)
+        SELECT n FROM counted
+    );
+END
+"""
+"""Keeps SQLite busy for minutes, and nobody but whoever inserts the last row of a large batch."""
+
+
 def half_written(place: Place, connection: Connection) -> Callable[[], object]:
-    """Says when a large batch of the process is written in part, and not committed."""
+    """Says when a large batch of the process is written in part; it gets no further."""
     if place.is_postgresql:
         connection.execute(place.sql("SELECT * FROM {table} WHERE id = '0999' FOR UPDATE"))
         looking = connection
         return lambda: waiting(looking)
+    connection.execute(place.sql(HOLD))
+    connection.commit()
     # SQLite writes ahead when its memory is full, long before the end of the transaction.
     log = Path(place.url.removeprefix("sqlite:///") + "-wal")
     before = log.stat().st_size
@@ -144,6 +204,9 @@ def test_killed_in_the_middle_of_a_batch_nothing_of_it_is_there(place: Place) ->
                 post.exception(PATIENCE), (ConnectionError, http.client.HTTPException)
             )
         connection.rollback()
+        if not place.is_postgresql:
+            connection.execute(text("DROP TRIGGER hold"))
+            connection.commit()
     assert {name: row["entity"] for name, row in place.rows().items()} == {"0999": "{}"}
 
     with serving(place.variables()) as server:
@@ -161,9 +224,10 @@ def test_killed_after_a_200_everything_is_there(place: Place) -> None:
 
 def test_a_locked_database_is_503_and_nothing_is_written(place: Place) -> None:
     """Somebody holds a lock for longer than DATABASE_TIMEOUT; later the same is written."""
-    settings = place.settings(database_timeout=0.5)
+    with opened(SqlSink(place.settings())) as patient:
+        assert push(patient, [{"_id": "1"}], path=place.path).accepted
+    settings = place.settings(database_timeout=1.0)
     with opened(SqlSink(settings)) as sink, place.connection() as held:
-        push(sink, [{"_id": "1"}], path=place.path)
         held.execute(place.sql("UPDATE {table} SET deleted = true"))
         answer = push(sink, [{"_id": "2"}, {"_id": "1", "v": 2}], path=place.path)
         assert (answer.status, answer.headers["retry-after"]) == (503, "10")
@@ -220,7 +284,8 @@ def test_a_database_that_was_restarted_is_found_again(postgresql: str) -> None:
         push(sink, [{"_id": "1"}], path=place.path)
         other.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                # Waits, in milliseconds, until each has ended.
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
                 " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
         )
