@@ -7,6 +7,7 @@ for several of them.
 
 from __future__ import annotations
 
+import math
 import struct
 import uuid
 from collections.abc import Iterable, Sequence
@@ -63,8 +64,12 @@ def encode_long(value: int) -> bytes:
 
 
 def encode_timestamp(seconds: float) -> bytes:
-    """Encode a point in time, given in seconds since 1970 UTC (milliseconds on the wire)."""
-    return b"\x83" + struct.pack(">q", round(seconds * 1000))
+    """Encode a point in time, given in seconds since 1970 UTC.
+
+    On the wire are whole milliseconds. The rest is cut off, as the official Python client
+    does: rounded up, what has just happened would be in the future.
+    """
+    return b"\x83" + struct.pack(">q", math.floor(seconds * 1000))
 
 
 def encode_uuid(value: uuid.UUID) -> bytes:

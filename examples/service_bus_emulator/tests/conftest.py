@@ -20,7 +20,7 @@ from azure.servicebus import (
 )
 from azure.servicebus._pyamqp import client as pyamqp_client
 
-from service_bus_emulator import Emulator, server
+from service_bus_emulator import Emulator, core, server
 
 CANARY = "CANARY"
 """What every key of the tests holds, and payloads. No output of a test may tell it.
@@ -31,6 +31,7 @@ what they have read of processes, and the log of the emulator.
 
 _Handler = TypeVar("_Handler", ServiceBusSender, ServiceBusReceiver)
 Eventually = Callable[[Callable[[], Any]], Any]
+Forward = Callable[[Emulator, float], None]
 
 
 class Clients:
@@ -164,3 +165,23 @@ def eventually() -> Eventually:
         return result
 
     return poll
+
+
+@pytest.fixture
+def forward(monkeypatch: pytest.MonkeyPatch) -> Forward:
+    """Return a function that puts the clock of an emulator forward, and waits for what is due then.
+
+    How long a test itself takes then decides nothing, on a machine however slow. Of the clients'
+    clocks nothing is changed.
+    """
+    ahead = 0.0
+
+    def put(emulator: Emulator, seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+        monkeypatch.setattr(core, "now", lambda: time.time() + ahead)
+        monkeypatch.setattr(emulator._loop, "time", lambda: time.monotonic() + ahead)
+        # Wakes the loop, which looks what is due before it answers.
+        emulator._call(lambda: None)
+
+    return put

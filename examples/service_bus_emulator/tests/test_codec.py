@@ -39,6 +39,7 @@ VALUES: list[tuple[bytes, Any]] = [
     (b"\x84abcdefgh", b"abcdefgh"),
     (b"\x94" + b"x" * 16, b"x" * 16),
     (codec.encode_timestamp(1.5), 1_500),
+    (codec.encode_timestamp(1.0009), 1_000),
     (codec.encode_uuid(IDENTITY), IDENTITY),
     (codec.encode_binary(b"x"), b"x"),
     (codec.encode_binary(b"x" * 300), b"x" * 300),

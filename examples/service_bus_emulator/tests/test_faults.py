@@ -175,8 +175,13 @@ def test_some_outcomes_hang_the_client_in_spite_of_its_timeout(
         async with client, client.get_queue_sender("queue", keep_alive=0) as sender:
             emulator.inject("queue", fault)
             message = ServiceBusMessage(repr(fault))
+            before = emulator.stats("queue").transfers_received
+            sending = asyncio.ensure_future(sender.send_messages(message, timeout=0.1))
+            async with asyncio.timeout(10):
+                while emulator.stats("queue").transfers_received == before:
+                    await asyncio.sleep(0.005)
             with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(sender.send_messages(message, timeout=0.1), 0.4)
+                await asyncio.wait_for(sending, 0.4)
             assert stored(emulator, repr(fault)) == 0
             await asyncio.wait_for(sender.send_messages(message, timeout=5), 5)
             assert stored(emulator, repr(fault)) == 1

@@ -20,15 +20,13 @@ from service_bus_emulator import Emulator, QueueSpec, TopicSpec, running
 QUEUES: list[str | QueueSpec] = [
     "basic",
     "large",
-    "modes",
     "later",
+    "modes",
     "drain",
     "shared",
     "looking",
     "stays",
     "reasons",
-    QueueSpec("short", lock_duration=0.3),
-    QueueSpec("renewed", lock_duration=0.5),
     QueueSpec("fails", max_delivery_count=3),
 ]
 
@@ -123,35 +121,39 @@ def test_receive_and_delete_removes_on_delivery(emulator: Emulator, clients: Any
     assert emulator.messages("modes") == []
 
 
-def test_an_expired_lock_makes_the_message_available_again(
-    emulator: Emulator, clients: Any, eventually: Any
-) -> None:
-    """After the lock duration settling fails with lock lost, and the delivery counts as failed."""
-    send(clients, emulator, "short", "a")
-    receiver = clients.receiver(emulator, "short")
-    (message,) = receive(receiver)
-    eventually(lambda: emulator.messages("short")[0].state == "active")
-    with pytest.raises(MessageLockLostError):
-        receiver.complete_message(message)
-    assert emulator.messages("short")[0].delivery_count == 1
+def test_an_expired_lock_makes_the_message_available_again(clients: Any, forward: Any) -> None:
+    """After the lock duration, and not before, settling fails with lock lost.
+
+    The delivery counts as failed.
+    """
+    with running(queues=[QueueSpec("short", lock_duration=60)]) as emulator:
+        send(clients, emulator, "short", "a")
+        receiver = clients.receiver(emulator, "short")
+        (message,) = receive(receiver)
+        forward(emulator, 30)
+        assert [m.state for m in emulator.messages("short")] == ["locked"]
+        forward(emulator, 31)
+        assert [m.state for m in emulator.messages("short")] == ["active"]
+        with pytest.raises(MessageLockLostError):
+            receiver.complete_message(message)
+        assert emulator.messages("short")[0].delivery_count == 1
 
 
-def test_a_renewed_lock_lasts_longer(emulator: Emulator, clients: Any, eventually: Any) -> None:
+def test_a_renewed_lock_lasts_longer(clients: Any, forward: Any) -> None:
     """Renewing gives the client a later time, and the message stays locked past the first one."""
-    send(clients, emulator, "renewed", "a")
-    receiver = clients.receiver(emulator, "renewed")
-    (message,) = receive(receiver)
-    first = message.locked_until_utc
-
-    def renewed_past_the_first_lock() -> bool:
-        receiver.renew_message_lock(message)
-        return bool(datetime.now(UTC) > first + timedelta(seconds=0.2))
-
-    eventually(renewed_past_the_first_lock)
-    assert message.locked_until_utc > first
-    assert [m.state for m in emulator.messages("renewed")] == ["locked"]
-    receiver.complete_message(message)
-    assert emulator.messages("renewed") == []
+    with running(queues=[QueueSpec("renewed", lock_duration=60)]) as emulator:
+        send(clients, emulator, "renewed", "a")
+        receiver = clients.receiver(emulator, "renewed")
+        (message,) = receive(receiver)
+        first = message.locked_until_utc
+        forward(emulator, 40)
+        renewed = receiver.renew_message_lock(message)
+        assert renewed == message.locked_until_utc
+        assert renewed - first >= timedelta(seconds=40)
+        forward(emulator, 40)
+        assert [m.state for m in emulator.messages("renewed")] == ["locked"]
+        receiver.complete_message(message)
+        assert emulator.messages("renewed") == []
 
 
 def test_a_message_that_fails_too_often_is_dead_lettered(emulator: Emulator, clients: Any) -> None:
@@ -199,26 +201,36 @@ def test_peeking_locks_nothing_and_goes_on_where_asked(emulator: Emulator, clien
     assert {m.state for m in emulator.messages("looking")} == {"active"}
 
 
-def test_a_scheduled_message_appears_when_due(
-    emulator: Emulator, clients: Any, eventually: Any
-) -> None:
+def test_a_scheduled_message_appears_when_due(clients: Any, forward: Any) -> None:
     """Scheduled by annotation or by request, a message waits; a cancelled one never comes."""
-    sender = clients.sender(emulator, "later")
-    soon = datetime.now(UTC) + timedelta(seconds=0.4)
-    late = soon + timedelta(hours=1)
-    by_annotation = ServiceBusMessage("annotation", scheduled_enqueue_time_utc=soon)
-    sender.send_messages(by_annotation, timeout=5)
-    (number,) = sender.schedule_messages(ServiceBusMessage("request"), soon)
-    (cancelled,) = sender.schedule_messages(ServiceBusMessage("cancelled"), late)
-    assert [m.state for m in emulator.messages("later")] == ["scheduled"] * 3
-    sender.cancel_scheduled_messages(cancelled)
-    with pytest.raises(MessageNotFoundError):
+    with running(queues=["later"]) as emulator:
+        sender = clients.sender(emulator, "later")
+        soon = datetime.now(UTC) + timedelta(seconds=60)
+        by_annotation = ServiceBusMessage("annotation", scheduled_enqueue_time_utc=soon)
+        sender.send_messages(by_annotation, timeout=5)
+        (number,) = sender.schedule_messages(ServiceBusMessage("request"), soon)
+        (cancelled,) = sender.schedule_messages(ServiceBusMessage("cancelled"), soon)
         sender.cancel_scheduled_messages(cancelled)
-    eventually(lambda: {m.state for m in emulator.messages("later")} == {"active"})
-    assert datetime.now(UTC) >= soon
-    received = receive(clients.receiver(emulator, "later"), 2)
-    assert [str(m) for m in received] == ["annotation", "request"]
-    assert received[1].sequence_number == number
+        with pytest.raises(MessageNotFoundError):
+            sender.cancel_scheduled_messages(cancelled)
+        forward(emulator, 30)
+        assert [m.state for m in emulator.messages("later")] == ["scheduled"] * 2
+        forward(emulator, 31)
+        assert [m.state for m in emulator.messages("later")] == ["active"] * 2
+        received = receive(clients.receiver(emulator, "later"), 2)
+        assert [str(m) for m in received] == ["annotation", "request"]
+        assert received[1].sequence_number == number
+
+
+def test_who_waits_for_a_scheduled_message_gets_it_when_due(
+    emulator: Emulator, clients: Any
+) -> None:
+    """It comes by itself, and never before its time, which has whole milliseconds on the wire."""
+    receiver, sender = clients.receiver(emulator, "later"), clients.sender(emulator, "later")
+    soon = datetime.now(UTC) + timedelta(seconds=0.2)
+    sender.schedule_messages(ServiceBusMessage("x"), soon)
+    receive(receiver)
+    assert datetime.now(UTC) >= soon.replace(microsecond=soon.microsecond // 1000 * 1000)
 
 
 def test_an_expired_message_is_not_delivered(emulator: Emulator, clients: Any) -> None:
