@@ -391,6 +391,22 @@ def test_requests_sent_together_without_end_are_refused(client: Client) -> None:
     assert good(client).status == 200
 
 
+@pytest.mark.parametrize("headers", [1, 50, 190])
+def test_large_heads_sent_together_are_refused(headers: int, client: Client) -> None:
+    """What is read of them is kept until they are answered, and it may be many times one head.
+
+    The heads together take as much as one may, their headers counted with what each takes. Seen to
+    fail without that bound, and for many short headers when they count with their bytes only.
+    """
+    each = request(*(b"A%03d: " % at + b"x" * (900 // headers) for at in range(headers)))
+    came = everything(client, each * 90)
+    answered, _, last = came.rpartition(b"HTTP/1.0 400 ")
+
+    size = len(each) + 128 * (headers + 1)
+    assert answered.count(b"HTTP/1.1 200 ") == 32 * 1024 // size + 1
+    assert "were sent together" in problem(b"HTTP/1.0 400 " + last)["detail"]
+
+
 def test_a_few_empty_lines_before_a_request_are_left_out(client: Client) -> None:
     """As RFC 9112 section 2.2 asks for, at the start and after a body, however they are cut."""
     with client.connect() as connection:

@@ -22,7 +22,7 @@ fails when waitress changes one of them, and when one is in use and not in this 
         parser: ParsingError
         parser.HTTPRequestParser: __init__, received, parse_header, close, adj, error, completed,
             expect_continue, chunked, content_length, body_bytes_received, body_rcv, path, headers,
-            header_plus
+            header_plus, header_bytes_received
         receiver.FixedStreamReceiver: getbuf
         buffers.OverflowableBuffer: overflow
         adjustments.Adjustments: inbuf_overflow

@@ -18,6 +18,7 @@ from .task import BreakableTask, ProblemTask
 
 # The hub sends one request at a time.
 _MOST_TOGETHER = 100
+_LARGEST_TOGETHER = 32 * 1024
 
 
 class StrictChannel(StayingChannel):
@@ -37,6 +38,12 @@ class StrictChannel(StayingChannel):
         """A parser for the next request; waitress calls this like a class."""
         parser = StrictParser(adj, self.server.room)
         self.together += 1
+        size = sum(each.head_size for each in self.requests)
+        if size > _LARGEST_TOGETHER:
+            # No budget counts them, and a piece that waitress reads may hold many times one head.
+            parser.error = BadRequest(
+                "The heads of the requests that were sent together are large."
+            )
         if self.together > _MOST_TOGETHER:
             # For each, waitress copies all that has come after it, and keeps it until it is served.
             parser.error = BadRequest(f"More than {_MOST_TOGETHER} requests were sent together.")

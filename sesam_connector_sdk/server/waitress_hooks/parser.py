@@ -18,6 +18,8 @@ from .heads import LONGEST_FIRST_LINE, refuse_ambiguous
 
 # What waitress says without quoting the request; what else it says may hold a header's value.
 _QUOTES_NOTHING = frozenset({"Bad URI", "Content-Length is invalid"})
+# In memory, beside its name and value.
+_HEADER_BYTES = 128
 # Before a request; RFC 9112 section 2.2 knows clients that send one after a body.
 _EMPTY_LINES = 4 * b"\r\n"
 
@@ -65,6 +67,11 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
     def held(self) -> int:
         """Bytes of the body that are or will be in memory or in a file."""
         return max(int(self.content_length), int(self.body_bytes_received))
+
+    @property
+    def head_size(self) -> int:
+        """Bytes that the head takes about, once it has been read."""
+        return int(self.header_bytes_received) + _HEADER_BYTES * len(self.headers)
 
     def received(self, data: bytes) -> int:
         """Take bytes of the request; see waitress."""

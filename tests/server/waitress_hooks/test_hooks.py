@@ -82,6 +82,7 @@ HOOKS: dict[str, dict[str, Any]] = {
         "content_length": 0,
         "error": None,
         "expect_continue": False,
+        "header_bytes_received": 0,
         "header_plus": b"",
         "headers": dict,
         "parse_header": ["self", "header_plus"],
