@@ -6,6 +6,7 @@ HTTP, of connectors or of what becomes of the entities.
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ class Body:
         refused = None
         problems: list[EntityProblem] = []
         kept: list[Chunk] = []
-        size = 0
+        size = self._stream.seek(0, io.SEEK_END)
         for chunk in self._chunks():
             try:
                 check(chunk, self._count)
@@ -102,11 +103,12 @@ class Body:
                 problems += error.entities
             self._count += len(chunk.items)
             # What an item costs beside its bytes counts too: a body may be one of tiny items.
-            size += len(chunk.document) + len(chunk.items) * _ITEM_BYTES
+            size += len(chunk.items) * _ITEM_BYTES
             kept.append(Chunk(b"", chunk.items, chunk.start, chunk.end))
             if size > _KEPT_BYTES:
                 self._spans += [each.span() for each in kept]
                 kept.clear()
+            del chunk  # a large one is not held while the next is read
             if len(problems) > _ENOUGH_PROBLEMS:
                 break
         if refused:

@@ -195,7 +195,7 @@ def check(chunk: Chunk, first: int) -> None:
     if are_plain(chunk):
         return
     try:
-        heads = _HEADS.decode(chunk.document)
+        heads = _HEADS.decode(chunk.document) if chunk.document else [_HEAD.decode(chunk.items[0])]
     except msgspec.ValidationError:
         raise _explain(chunk, first) from None
     refuse_repeated(chunk, [*map(_reserved_fields, heads)], first)

@@ -43,7 +43,10 @@ _NEXT_VALUE = re.compile(r"trailing characters \(byte (\d+)\)")
 _AT_BYTE = re.compile(r"^(?:JSON is malformed: )?(.*?)(?: \(byte (\d+)\))?$")
 _FIRST_KEY = re.compile(rb'\s*\{\s*"[^"\\]{1,64}"')
 _WHITESPACE = b" \t\r\n"
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+_NO_BRACKETS = rb'[^\[\]{}"]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^\[\]{}"]*+)*+'
+_BETWEEN_BRACKETS = re.compile(_NO_BRACKETS)
+_SOME_BRACKETS = re.compile(rb"(?:%b[\[\]{}]){1,2048}+" % _NO_BRACKETS)
+_STEPS = [{"[": 1, "{": 1, "]": -1, "}": -1}.get(chr(byte), 0) for byte in range(256)]
 
 
 class Span(NamedTuple):
@@ -65,7 +68,7 @@ class Chunk(NamedTuple):
     """Some consecutive items of the array.
 
     Attributes:
-        document: The items as a JSON array of their own, in UTF-8.
+        document: The items as a JSON array of their own, in UTF-8; empty if it is one item.
         items: The items' bytes, exactly as they came.
         start: Where they begin in the stream, with the whitespace before them.
         end: Where they end in the stream, with the whitespace behind them.
@@ -130,16 +133,19 @@ class _Reader:
                 self._refuse_start(data)
             else:
                 data = data[cut:]
-                yield self._count(found, start + 1, start + cut)
+                chunk = self._chunk(found, start + 1, start + cut)
+                # A large item is there once while it is looked at, and not while more is read.
+                found = None
+                yield self._admitted(chunk)
+                del chunk
                 start += cut
             # An item larger than the chunk: as much again as is held, so the work stays linear.
-            more = self._fill(max(self.chunk, len(data)))
-            data = b"".join((b"[", memoryview(data)[1:], more))
+            data = b"".join((b"[", memoryview(data)[1:], self._fill(max(self.chunk, len(data)))))
         last = self._last(data)
-        end = start + data.rindex(b"]")
-        del data
         if last.items:
-            yield self._count(last, start + 1, end)
+            chunk = self._chunk(last, start + 1, start + data.rindex(b"]"))
+            del data, last
+            yield self._admitted(chunk)
 
     def _fill(self, size: int) -> bytes:
         """Read so many bytes, or fewer at the end of the stream and nowhere else."""
@@ -185,14 +191,18 @@ class _Reader:
             cut = comma
         return cut, _parse(data, cut) if cut else None
 
-    def _count(self, found: _Parsed, start: int, end: int) -> Chunk:
-        document, items = found.document, [*map(bytes, found.items)]
-        _refuse_bad_utf8(document, self.count)
-        if len(document) - 2 > self.max_item:
-            self._refuse_large(items)
-        self._refuse_deep(items)
-        self.count += len(items)
-        return Chunk(document, items, start, end)
+    def _chunk(self, found: _Parsed, start: int, end: int) -> Chunk:
+        _refuse_bad_utf8(found.document, self.count)
+        items = [*map(bytes, found.items)]
+        return Chunk(found.document if len(items) > 1 else b"", items, start, end)
+
+    def _admitted(self, chunk: Chunk) -> Chunk:
+        """The same chunk, counted, if no item in it is too large or too deep."""
+        if chunk.end - chunk.start > self.max_item:
+            self._refuse_large(chunk.items)
+        self._refuse_deep(chunk.items)
+        self.count += len(chunk.items)
+        return chunk
 
     def _refuse_large(self, items: list[bytes]) -> None:
         for position, item in enumerate(items, self.count):
@@ -215,7 +225,9 @@ class _Reader:
         if reason:
             raise MalformedBody(self._malformed(self.count, reason))
         if len(data) > self.max_item + self.chunk:
-            raise TooLarge(self._too_large(self.count))
+            item = data[1:].strip(_WHITESPACE)
+            large = len(item) > self.max_item
+            raise TooLarge((self._too_large if large else self._too_spaced)(self.count))
 
     def _last(self, data: bytes) -> _Parsed:
         """The items up to the end of the stream, which must close the array."""
@@ -242,6 +254,12 @@ class _Reader:
         return (
             f"Item {position} of the array has more than {self.max_item} bytes."
             " Send a smaller entity, or raise MAX_ENTITY_BYTES."
+        )
+
+    def _too_spaced(self, position: int) -> str:
+        return (
+            f"There is too much whitespace at item {position} of the array: more than"
+            f" {self.max_item} bytes, with what is there of the item. Send the array without it."
         )
 
     def _too_deep(self, position: int) -> str:
@@ -366,10 +384,10 @@ def _reason(error: Exception) -> tuple[str, float]:
 def _depth(item: bytes) -> int:
     """The deepest nesting of one valid JSON value."""
     depth = deepest = 0
-    for token in _TOKEN.finditer(item):
-        if token[0] in (b"{", b"["):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token[0] in (b"}", b"]"):
-            depth -= 1
+    # Some at a time, so that it takes no memory of the size of the item.
+    for some in _SOME_BRACKETS.finditer(item):
+        brackets = _BETWEEN_BRACKETS.sub(b"", some[0])
+        steps = map(_STEPS.__getitem__, brackets)
+        depths = [*itertools.accumulate(steps, initial=depth)]
+        depth, deepest = depths[-1], max(deepest, max(depths))
     return deepest

@@ -77,7 +77,7 @@ def are_plain(chunk: Chunk) -> bool:
 
     Says False where it takes a closer look to see that, too.
     """
-    if len(chunk.document) > _MANY_SMALL or not _begin_alike(chunk.items):
+    if not 0 < len(chunk.document) <= _MANY_SMALL or not _begin_alike(chunk.items):
         return False
     if _has_escaped_key(chunk.document):
         return False
@@ -96,7 +96,7 @@ def refuse_repeated(chunk: Chunk, fields: Sequence[int], first: int) -> None:
     Raises:
         MalformedBody: Names the item and the fields.
     """
-    if not _may_repeat(chunk.document, chunk.items, sum(fields)):
+    if chunk.document and not _may_repeat(chunk.document, chunk.items, sum(fields)):
         return
     for position, (item, count) in enumerate(zip(chunk.items, fields, strict=True), first):
         twice = _repeated(item) if _may_repeat(item, [item], count) else []

@@ -338,6 +338,36 @@ def test_nesting_is_accepted_up_to_the_limit_and_refused_over_it(opening: bytes)
     )
 
 
+@pytest.mark.parametrize("brothers", [0, 1_000, 1_023, 1_024, 1_025, 5_000])
+def test_nesting_goes_on_behind_any_number_of_brothers(brothers: int) -> None:
+    """Brackets are counted some at a time. Seen to fail when each time begins at the root."""
+    many = b"[]," * brothers
+    item = b"[" * 30 + many + b'{"a":' * 30 + b'"]}"' + b"}" * 30 + b"]" * 30
+
+    assert cut(b"[%b]" % item, max_depth=60) == [item]
+    assert "nested deeper than 59 levels" in refusal(b"[%b]" % item, max_depth=59)
+
+
+def depth(value: object) -> int:
+    """How deep a value that Python has read is nested."""
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(depth, value.values() if isinstance(value, dict) else value), default=0)
+
+
+def test_the_nesting_of_random_documents_is_what_a_parse_gives() -> None:
+    """Whatever brackets, quotes and backslashes stand in their texts."""
+    writer = Writer(3)
+    for _ in range(2_000):
+        item = writer.entity().encode()
+        # Of a field that is there twice, Python keeps one: only what it has is compared.
+        item = json.dumps(json.loads(item, parse_float=str), ensure_ascii=False).encode()
+        deepest = depth(json.loads(item))
+
+        assert cut(b"[%b]" % item, max_depth=deepest) == [item]
+        assert "nested deeper" in refusal(b"[%b]" % item, max_depth=deepest - 1)
+
+
 def test_brackets_in_strings_are_not_nesting() -> None:
     """Only real nesting counts, however many brackets the text has."""
     item = b'{"a":"%b\\"[[["}' % (b"[{" * 500)
@@ -373,6 +403,31 @@ def test_an_item_that_never_ends_is_refused_before_it_is_read() -> None:
     with pytest.raises(TooLarge, match="Item 0"):
         cut(cast("BinaryIO", stream), max_item=MEGABYTE)
     assert stream.given < 4 * MEGABYTE < 10_000_000
+
+
+@pytest.mark.parametrize("size", [100, CHUNK_BYTES])
+@pytest.mark.parametrize(
+    ("before", "behind", "at", "count"),
+    [
+        (b"[", b"]", 0, 0),
+        (b"[{}", b"]", 0, 1),
+        (b"[{},", b"{}]", 1, 2),
+        (b"[{},{}", b",{}]", 1, 3),
+        (b"[{}]", b"", 0, 1),
+    ],
+)
+def test_too_much_whitespace_is_told_from_too_large_an_item(
+    before: bytes, behind: bytes, at: int, count: int, size: int
+) -> None:
+    """As much as an item and a chunk may have is accepted; what is more is named as what it is.
+
+    Seen to fail when all that is too long counts as an item.
+    """
+    blanks = b" " * (1_000 + size - 10)
+
+    assert len(cut(before + blanks + behind, chunk=size, max_item=1_000)) == count
+    with pytest.raises(TooLarge, match=f"There is too much whitespace at item {at} of the array"):
+        cut(before + blanks * 3 + behind, chunk=size, max_item=1_000)
 
 
 def big_array(count: int) -> list[bytes]:
