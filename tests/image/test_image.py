@@ -14,7 +14,7 @@ from service_bus_emulator import Emulator, running
 from tests.image.conftest import EXAMPLE, Tool
 from tests.image.containers import Running, is_healthy, listening
 from tests.large_bodies import SHAPES, largest_body
-from tests.wire import CANARY
+from tests.wire import CANARY, eventually
 
 pytestmark = pytest.mark.image
 
@@ -56,7 +56,7 @@ def test_it_delivers_is_healthy_and_ends_in_time(container: Running, emulator: E
     assert [each.body for each in emulator.messages("my_queue")] == entities
     assert container.post("/my_queue?sequence_id=2", body, credentials={})[0] == 401
     assert container.post("/my_queue?sequence_id=2", body[:-1])[0] == 400
-    assert "POST /my_queue 200" in "".join(container.lines)
+    eventually(lambda: "POST /my_queue 200" in "".join(container.lines), "the log has it")
 
     seen = container.status()
     assert re.search(r"^Uid:\s+10001\s", seen, re.MULTILINE)
