@@ -1,10 +1,9 @@
 """Every hook into waitress: whatever of its insides is changed or used, without being documented.
 
 waitress made strict: the ambiguous is refused, and nobody may hold a place for ever. ``heads``,
-``chunks`` and ``parser`` refuse requests, ``task`` answers them, ``channel`` is a connection, with
-which a thread may be ``staying``, ``threads`` do the work, and ``server`` puts these together, to
-be run and ended step by step. ``waitress_server`` takes the steps, and knows waitress' arguments,
-which are documented.
+``chunks`` and ``parser`` refuse requests, ``task`` answers them, ``channel`` is a connection,
+``threads`` do the work, and ``server`` puts these together, to be run and ended step by step.
+``waitress_server`` takes the steps, and knows waitress' arguments, which are documented.
 
 Nothing outside this room imports waitress. The room itself imports ``errors``, and what ``web``
 says of refusals and probes; not the settings, and nothing else of ``server``. ``make lint`` fails
@@ -47,23 +46,17 @@ fails when waitress changes one of them, and when one is in use and not in this 
             last_activity, total_outbufs_len, close_when_flushed, will_close
         parser.HTTPRequestParser: error, path
         utilities: BadRequest
-    staying
-        channel.HTTPChannel: readable, writable, service, received, server, adj, socket, connected,
-            last_activity, will_close
-        server.TcpWSGIServer: add_task, pull_trigger
-        adjustments.Adjustments: recv_bytes
     server
         server.TcpWSGIServer: __init__, channel_class, active_channels, add_task, maintenance,
             in_connection_overflow, task_dispatcher, trigger, pull_trigger, accepting,
             del_channel, socket, effective_host, effective_port
-        channel.HTTPChannel: handle_close, writable
-        task.ThreadedTaskDispatcher: add_task, shutdown, queue
+        channel.HTTPChannel: handle_close
+        task.ThreadedTaskDispatcher: add_task, shutdown
         trigger.trigger: pull_trigger
         adjustments.Adjustments: __init__, threads
         wasyncore: loop, close_all
     threads
-        task.ThreadedTaskDispatcher: __init__, lock, queue_cv, set_thread_count, queue, threads,
-            active_count, stop_count
+        task.ThreadedTaskDispatcher: __init__, lock, queue_cv, set_thread_count
         threading.Condition: notify, _waiters
 """
 

@@ -1,7 +1,6 @@
 """A connection: what is parsed on it, by what it is answered, and whether it gets on.
 
-Imports ``parser``, ``staying`` and ``task``. What is done about those that do not get on is up to
-``server``.
+Imports ``parser`` and ``task``. What is done about those that do not get on is up to ``server``.
 """
 
 from __future__ import annotations
@@ -10,10 +9,10 @@ import socket
 import time
 from typing import Any
 
+from waitress.channel import HTTPChannel
 from waitress.utilities import BadRequest
 
 from .parser import StrictParser
-from .staying import StayingChannel
 from .task import BreakableTask, ProblemTask
 
 # The hub sends one request at a time.
@@ -21,7 +20,7 @@ _MOST_TOGETHER = 100
 _LARGEST_TOGETHER = 32 * 1024
 
 
-class StrictChannel(StayingChannel):
+class StrictChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """A connection whose requests are parsed strictly, and whose progress is watched."""
 
     task_class = BreakableTask
@@ -69,10 +68,6 @@ class StrictChannel(StayingChannel):
                 else:
                     self._hear_out()
 
-    def may_wait(self) -> bool:
-        """Whether the connection's thread may wait for something to read."""
-        return self.heard_out_since is None and super().may_wait()
-
     def _hear_out(self) -> None:
         """Read on until the client hangs up, to nobody (RFC 9112 section 9.6).
 
@@ -109,9 +104,8 @@ class StrictChannel(StayingChannel):
 
     def is_busy(self) -> bool:
         """Whether a request is arriving or at work, or its answer on the way."""
-        request = self.request  # another thread may end it
-        arriving = request is not None and request.begun
-        return bool(self.requests or arriving or self.has_thread or self.total_outbufs_len)
+        arriving = self.request is not None and self.request.begun
+        return bool(self.requests or arriving or self.total_outbufs_len)
 
     def is_idle(self, since: float) -> bool:
         """Whether nothing goes on, and has since a moment on the clock of ``time.time``.

@@ -6,7 +6,6 @@ in which order it ends, is up to ``waitress_server``.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -38,7 +37,6 @@ class StrictServer(TcpWSGIServer):  # type: ignore[misc]  # waitress has no type
         client_timeout: Seconds that a request may take to arrive, head and body, and that a client
             may take nothing of its answer.
         max_buffered: Bytes of bodies held at once.
-        alone_with: The channels that have a thread, each under the number of that thread.
 
     Raises:
         OSError: The port cannot be listened on.
@@ -60,7 +58,6 @@ class StrictServer(TcpWSGIServer):  # type: ignore[misc]  # waitress has no type
             wasyncore.close_all(self.loop_map)
             raise
         self.reserved = WarmThreads(_RESERVED_THREADS)
-        self.alone_with: dict[int, StrictChannel] = {}
 
     @property
     def address(self) -> str:
@@ -83,29 +80,8 @@ class StrictServer(TcpWSGIServer):  # type: ignore[misc]  # waitress has no type
 
     def add_task(self, task: StrictChannel) -> None:
         """Called by waitress when a channel has a request to be worked on."""
-        if task.has_thread:
-            task.has_next = True
-            return
         probed = task.next_path in PROBED_ROUTES
         (self.reserved if probed else self.task_dispatcher).add_task(task)
-
-    def stays_with(self, channel: StrictChannel) -> bool:
-        """Whether a channel's next request is for the thread that has answered the one before."""
-        return not self.task_dispatcher.queue and channel.next_path not in PROBED_ROUTES
-
-    def has_spare_thread(self) -> bool:
-        """Whether a thread may wait for what comes on one connection, without others waiting."""
-        return self.accepting and self.task_dispatcher.has_spare()
-
-    def pull_trigger(self) -> None:
-        """Wake the loop, which has nothing to do about a connection that keeps its thread.
-
-        Called by waitress in any thread. What is left to send or to close is the loop's in any
-        case.
-        """
-        channel = self.alone_with.get(threading.get_ident())
-        if channel is None or channel.writable():
-            super().pull_trigger()
 
     def maintenance(self, now: float) -> None:
         """Called by waitress' loop every ``cleanup_interval`` seconds."""

@@ -29,10 +29,6 @@ class WarmThreads(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has
         self.queue_cv = _LastFirst(self.lock)
         self.set_thread_count(threads)
 
-    def has_spare(self) -> bool:
-        """Whether a thread has nothing to do, and no request waits for one."""
-        return not self.queue and self.active_count + self.stop_count < len(self.threads)
-
 
 class _LastFirst(threading.Condition):
     """Wakes the thread that has begun to wait last."""

@@ -13,21 +13,14 @@ from sesam_connector_sdk.server.waitress_hooks.channel import StrictChannel
 from sesam_connector_sdk.server.waitress_server import _adjustments
 from tests.notes import PATIENCE_SECONDS
 
-App = Callable[[dict[str, Any], Callable[..., Any]], list[bytes]]
-
 
 class Stepped:
-    """A server whose loop turns only when told to, in the test's own thread.
+    """A server whose loop turns only when told to, in the test's own thread."""
 
-    Args:
-        threads: How many answer.
-        app: By what.
-    """
-
-    def __init__(self, threads: int = 1, app: App | None = None) -> None:
+    def __init__(self, threads: int = 1) -> None:
         self.clients: list[socket.socket] = []
         settings = ServerSettings(port=0, bind_address="127.0.0.1")
-        self.server = StrictServer(app or answer, _adjustments(settings) | {"threads": threads})
+        self.server = StrictServer(answer, _adjustments(settings) | {"threads": threads})
 
     def turn(self, seconds: float = 0.0) -> None:
         """One turn of the loop."""
