@@ -68,10 +68,9 @@ bench-quick: setup  ## the same with rough figures, in about two minutes
 wheel: setup  ## build the SDK's wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist .
 
-wheels: setup  ## put the wheels that examples/azure_service_bus_sink needs into its wheels/
-	for project in . examples/service_bus_emulator; do \
-		$(BIN)/python -m build --wheel --outdir examples/azure_service_bus_sink/wheels $$project; \
-	done
+wheels: setup  ## put the wheels that each example needs into its wheels/
+	for folder in examples/*/wheels; do $(BIN)/python -m build --wheel --outdir $$folder . || exit 1; done
+	$(BIN)/python -m build --wheel --outdir examples/azure_service_bus_sink/wheels examples/service_bus_emulator
 
 lock: setup  ## write down the versions that the tests have passed with
 	$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' > $(CONSTRAINTS)
