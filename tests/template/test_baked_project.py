@@ -214,3 +214,64 @@ def test_a_wheel_that_cannot_be_built_is_said(
     assert result.returncode == 0
     assert "wheels/README.md says how to get it" in result.stderr
     assert "make test" in result.stdout
+
+
+@pytest.mark.parametrize("wheels", [[], ["other-1.0-py3-none-any.whl"]], ids=["none", "one"])
+def test_a_clone_without_the_wheel_says_how_to_get_it(
+    bake: Callable[..., Path], environment: dict[str, str], wheels: list[str]
+) -> None:
+    """Where no index has the SDK either; of a wheel that is there nothing is said."""
+    project = bake()
+    for name in wheels:
+        (project / "wheels" / name).touch()
+    done = subprocess.run(
+        ["make", "setup", f"PYTHON={sys.executable}"],  # noqa: S607  # the make that is there
+        cwd=project,
+        env=environment | {"PIP_NO_INDEX": "1"},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "No matching distribution found" in done.stderr
+    assert done.stderr.count("see wheels/README.md") == (0 if wheels else 1)
+    assert "README" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("folder", "part", "command"),
+    [
+        ("systems", "docker", "system {} --id notes-{kind} --image your-organisation/notes-{kind}"),
+        ("pipes", "pump", "pipe {} --id notes-{kind}-pipe --system notes-{kind}"),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_lags_behind_the_code_is_told_with_the_command(
+    bake: Callable[..., Path],
+    environment: dict[str, str],
+    kind: str,
+    folder: str,
+    part: str,
+    command: str,
+) -> None:
+    """The project's own test says what prints the system or the pipe as it should be."""
+    project = bake(kind=kind)
+    (path,) = (project / folder).iterdir()
+    document = json.loads(path.read_text("utf-8"))
+    document[part] = {name: document[part][name] for name in ("image", "port") if part == "docker"}
+    path.write_text(json.dumps(document), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "code_says"],
+        cwd=project,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "1 failed, 1 passed" in done.stdout
+    told = command.format(f"notes_{kind}.{kind}:Notes{kind.capitalize()}", kind=kind)
+    assert f".venv/bin/sesam-connector render {told}" in done.stdout

@@ -1,6 +1,7 @@
 """What people read and upload agrees with the code."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def test_the_system_is_what_the_code_says() -> None:
     image, port = system["docker"]["image"], system["docker"]["port"]
     rendered = rendering.system(CONNECTOR, system_id=system["_id"], image=image, port=port)
 
-    assert system == merged(system, rendered)
+    options = ["--id", system["_id"], "--image", image, "--port", str(port)]
+    assert system == merged(system, rendered), print_anew("system", *options)
 
 
 def test_the_pipe_is_what_the_code_says() -> None:
@@ -48,7 +50,17 @@ def test_the_pipe_is_what_the_code_says() -> None:
     if pipe["source"]["type"] == "embedded":  # as in the example, in the place of a dataset
         del rendered["source"]
 
-    assert pipe == merged(pipe, rendered)
+    options = ["--id", pipe["_id"], "--system", system["_id"]]
+    options += ["--dataset", dataset] if dataset else []
+    assert pipe == merged(pipe, rendered), print_anew("pipe", *options)
+
+
+def print_anew(kind: str, *options: str) -> str:
+    """What to do about a file in which something is missing; its own additions may stay."""
+    connector = f"{CONNECTOR.__module__}:{CONNECTOR.__name__}"
+    command = [".venv/bin/sesam-connector", "render", kind, connector, *options]
+    keep = ", but keep an embedded source" if kind == "pipe" else ""
+    return f"put in what it lacks of what this prints{keep}:\n{shlex.join(command)}"
 
 
 def document(folder: str) -> dict[str, Any]:
