@@ -121,7 +121,8 @@ def _system(pipe: Pipe, sink: JsonSink, systems: Mapping[str, System]) -> System
 def _items(pipe: Pipe) -> Iterator[Item]:
     if pipe.entities is None:
         raise NotPushable(
-            f"{pipe.file}: its source is of type {pipe.source_type}; only embedded is pushed"
+            f"{pipe.file}: its source is of type {pipe.source_type}; only embedded is pushed."
+            " Give a copy of the pipe such a source, with example entities, and push that"
         )
     if not pipe.entities and pipe.document["source"].get("if_source_empty") == "fail":
         raise NotPushable(f"{pipe.file}: the source is empty and if_source_empty is fail")

@@ -211,5 +211,6 @@ def test_a_pipe_that_cannot_be_pushed_exits_with_2(node: Path) -> None:
 
     assert done.exit_code == 2
     assert done.stderr == (
-        "pipes/one.conf.json: its source is of type dataset; only embedded is pushed\n"
+        "pipes/one.conf.json: its source is of type dataset; only embedded is pushed."
+        " Give a copy of the pipe such a source, with example entities, and push that\n"
     )
