@@ -75,7 +75,7 @@ def run(stack: contextlib.ExitStack, *, keep_running: bool) -> int:
     for line in report.heading(PIPE, plan, incremental=False):
         print(f"   {line}")
     outcome = push(plan, watch=lambda record: print(f"   {report.line(record)}"))
-    for line in report.summary(outcome):
+    for line in report.summary(plan, outcome):
         print(f"   {line}")
 
     sent = [item.json for item in plan.items]

@@ -203,7 +203,7 @@ def _show(pipe: str, plan: Plan, *, incremental: bool) -> Run:
     run = engine.push(
         plan, incremental=incremental, watch=lambda record: click.echo(report.line(record))
     )
-    _print(["", *report.summary(run)])
+    _print(["", *report.summary(plan, run)])
     return run
 
 

@@ -21,7 +21,7 @@ from sesam_connector_sdk.errors import printable
 from sesam_connector_sdk.nodeconfig import System
 
 from .plan import Plan
-from .run import Answer
+from .run import NOTHING_LISTENS, Answer
 
 _AGENT = "sesam-connector-local-hub (a development tool, not Sesam)"
 _ANSWER_BYTES = 64 * 1024
@@ -93,7 +93,7 @@ class Client:
         if isinstance(problem, requests.exceptions.SSLError):
             return "no secure connection: the certificate or the protocol was refused"
         if isinstance(reason, NewConnectionError):
-            return "no connection: nothing listens there"
+            return NOTHING_LISTENS
         if isinstance(problem, ValueError):
             return "no connection: the address is not valid"
         return "the connection broke before the answer was complete"

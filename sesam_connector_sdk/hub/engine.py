@@ -202,5 +202,7 @@ class _Push:
 
 
 def _ended(answer: Answer, reason: str) -> _Ended:
-    end = End.NO_CONTACT if answer.status is None else End.WRITE_ERRORS
-    return _Ended(end, f"{reason} ({answer.failure})")
+    if answer.status is None:
+        # No bound of the pump is to blame for that.
+        return _Ended(End.NO_CONTACT, f"the connector did not answer ({answer.failure})")
+    return _Ended(End.WRITE_ERRORS, f"{reason} ({answer.failure})")

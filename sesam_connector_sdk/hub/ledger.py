@@ -27,8 +27,8 @@ class Account:
         sent: How many requests held it.
         delivered: How many of them were answered 2xx.
         dead_lettered: Whether the hub gave it up into the dead letter dataset.
-        reason: Why it last failed, or None: whether others were in the request, the status or
-            what broke the contact, and what the connector said.
+        reason: Why it last failed, or None: whether that was only together with others, the status
+            or what broke the contact, and what the connector said.
     """
 
     position: int
@@ -65,7 +65,8 @@ class Ledger:
             positions: The entities it held.
             failure: Why it failed; None if it was answered 2xx.
         """
-        shared = f"with {len(positions) - 1} others, " if len(positions) > 1 else ""
+        count = len(positions)
+        shared = f"only as part of a batch of {count}: " if count > 1 else ""
         for account in (self.accounts[each] for each in positions):
             account.sent += 1
             account.delivered += failure is None

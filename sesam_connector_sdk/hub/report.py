@@ -45,7 +45,7 @@ def line(record: RequestRecord) -> str:
     ).rstrip()
 
 
-def summary(run: Run) -> Iterator[str]:
+def summary(plan: Plan, run: Run) -> Iterator[str]:
     """What became of the entities, and why the run ended."""
     counts = run.ledger.counts()
     told = ", ".join(f"{counts[fate]} {fate.value}" for fate in Fate)
@@ -57,6 +57,8 @@ def summary(run: Run) -> Iterator[str]:
         yield f"  {fate.value}: {_named(accounts)}: {reason}"
     missing = "" if run.ok else "not every entity was delivered; "
     yield f"{'ok' if run.ok else 'NOT OK'}: {missing}the run ended: {run.reason}"
+    if run.refused_connection:
+        yield f"nothing listens at {_address(plan)}: is the connector running?"
 
 
 def document(pipe: str, plan: Plan, run: Run) -> dict[str, Any]:

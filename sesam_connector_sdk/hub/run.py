@@ -11,6 +11,9 @@ from .ledger import Ledger
 
 Kind = Literal["batch", "single", "final"]
 
+NOTHING_LISTENS = "no connection: nothing listens there"
+"""What broke the contact where a connection was refused."""
+
 
 class End(enum.Enum):
     """Why a run ended."""
@@ -107,6 +110,11 @@ class Run:
     def ok(self) -> bool:
         """Every entity was in a request answered 2xx, and so was the final empty batch."""
         return self.end is End.COMPLETE and not self.ledger.undelivered()
+
+    @property
+    def refused_connection(self) -> bool:
+        """Whether the run ended because nothing listens at the connector's address."""
+        return not self.answered and self.requests[-1].answer.error == NOTHING_LISTENS
 
     @property
     def answered(self) -> bool:

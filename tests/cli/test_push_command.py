@@ -143,7 +143,9 @@ def test_a_connector_that_is_not_there_exits_with_3(node: Path) -> None:
         done = run("hub", "push", "to-target", "--url", url, directory=node)
 
     assert (done.returncode, done.stderr) == (3, "")
-    assert "nothing listens there" in done.stdout
+    *_, ended, last = done.stdout.splitlines()
+    assert ended.endswith("did not answer (no connection: nothing listens there)")
+    assert last == f"nothing listens at {url}/queue: is the connector running?"
 
 
 def test_with_json_it_prints_one_document(node: Path) -> None:

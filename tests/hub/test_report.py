@@ -26,7 +26,7 @@ def told(asked: Plan, run: Run) -> str:
     lines = [
         *report.heading("to-target", asked, incremental=False),
         *(report.line(record) for record in run.requests),
-        *report.summary(run),
+        *report.summary(asked, run),
     ]
     return "\n".join(lines)
 
@@ -56,6 +56,17 @@ def test_many_entities_that_failed_alike_are_one_line() -> None:
 
     assert text.count("dead-lettered: ") == 1
     assert "e4 (at 4) and 4 more: 422: " in text
+
+
+def test_an_entity_that_was_only_refused_with_others_is_told_as_that() -> None:
+    """Nobody then takes a good entity, which the run did not come to, for a bad one."""
+    with listening(ScriptedSink(poison="b")) as base:
+        asked = plan(base, entities("a", "b", "c"), sink={"batch_size": 3})
+        text = told(asked, push(asked))
+
+    assert "3 entities: 1 delivered, 0 dead-lettered, 2 failed, 0 not sent" in text
+    assert "  failed: b (at 1): 422: " in text
+    assert "  failed: c (at 2): only as part of a batch of 3: 422: " in text
 
 
 def test_nothing_secret_is_told() -> None:
