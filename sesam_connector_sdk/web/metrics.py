@@ -27,6 +27,10 @@ _WHO = ("connector", "kind")
 _NOBODY = ("none", "none")
 _SECONDS = (0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300)
 _ENTITIES = (1, 10, 100, 1000, 10_000, 100_000)
+_REQUESTS = "Requests answered; code is that of the error, ok, or broken-off."
+_OUTCOMES = "Entities of the requests and their answers, by what became of them."
+_ANSWERED = "Seconds from when a thread has taken the request until its answer is made."
+_SPENT = "Seconds of a request spent in the connector's own code: write, transform, read."
 # Where reading the body failed, nobody knows how many entities it had.
 _UNREAD = (MalformedBody, TooLarge)
 
@@ -37,15 +41,15 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        self._requests = self._counter("requests", "Requests answered.", "status", "code")
-        self._entities = self._counter("entities", "Entities of them, by what became.", "outcome")
-        self._bytes = self._counter("received_bytes", "Bytes of their bodies.")
+        self._requests = self._counter("requests", _REQUESTS, "status", "code")
+        self._entities = self._counter("entities", _OUTCOMES, "outcome")
+        self._bytes = self._counter("received_bytes", "Bytes of the requests' bodies.")
         self._batch = self._histogram("batch_entities", "Entities in a request.", _ENTITIES)
-        self._duration = self._histogram("request_seconds", "Time to answer.", _SECONDS, "class")
-        self._target = self._histogram("target_seconds", "Time in the connector's own code.")
+        self._duration = self._histogram("request_seconds", _ANSWERED, _SECONDS, "class")
+        self._target = self._histogram("target_seconds", _SPENT)
         self._at_work = Gauge(
             "sesam_connector_requests_at_work",
-            "Requests being answered.",
+            "Requests being answered now, or waiting for a place.",
             _WHO,
             registry=self._registry,
         )

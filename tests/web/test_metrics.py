@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from sesam_connector_sdk import Batch, Secret, Settings, Sink, TargetUnavailable, wsgi_app
+from tests.docs import pages
 from tests.notes import PATIENCE_SECONDS, ObedientSink
 from tests.sources import Whole
 from tests.transforms import ObedientTransform
@@ -114,6 +116,27 @@ def test_the_figures_are_those_of_the_answers(bodies: list[bytes], sink: Obedien
     assert sum(series(shown, "batch_entities_sum", **SINK).values()) == expected["sizes"]["sum"]
     assert sum(series(shown, "received_bytes_total").values()) == sum(map(len, bodies))
     assert not series(shown, "requests_at_work")
+
+
+def test_each_metric_tells_what_it_counts_as_its_page_does(sink: ObedientSink) -> None:
+    """A dashboard shows the text alone, without the texts beside it."""
+    told = {
+        family.name.removesuffix("_total"): family.documentation
+        for family in text_string_to_metric_families(
+            falcon.testing.TestClient(wsgi_app(sink)).simulate_get("/metrics").text
+        )
+        if family.name.startswith(PREFIX)
+    }
+
+    rows = re.findall(
+        rf"^\| `({PREFIX}\w+)` \|.*\| (.*) \|$",
+        pages.text("docs/reference/health-and-metrics.md"),
+        re.M,
+    )
+    plain = {name: re.sub(r"\]\(.*?\)|[`\[]", "", cell) for name, cell in rows}
+    assert told == {
+        name.removesuffix("_total"): f"{cell[0].upper()}{cell[1:]}." for name, cell in plain.items()
+    }
 
 
 def test_statuses_and_their_classes_are_counted(serving: Serving, sink: ObedientSink) -> None:
