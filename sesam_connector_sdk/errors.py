@@ -312,7 +312,10 @@ class TargetUnavailable(ConnectorError):
     status = 503
     code = "target-unavailable"
     retry = Retry.WAIT
-    advice = "Nothing: the hub tries again. If it goes on, see whether the target runs."
+    advice = (
+        "Nothing: the hub tries again. If it goes on, see whether the target, or what a source"
+        " reads from, is there."
+    )
 
     def __init__(
         self,

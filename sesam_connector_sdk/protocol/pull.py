@@ -18,7 +18,6 @@ PARAMETERS = frozenset(("since", "limit", "subset"))
 """Names that belong to the protocol; every other query parameter is the author's."""
 
 _COUNT = re.compile(r"0*[1-9][0-9]{0,17}", re.ASCII)
-_ENTITIES = "send a whole number above 0, or leave it out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def _limit(text: str) -> int | None:
         return None
     # Not 0 either: an answer of no entities looks like a source that has none.
     if not _COUNT.fullmatch(text):
-        raise InvalidParameter(f"Query parameter limit is something else; {_ENTITIES}.")
+        raise InvalidParameter("Query parameter limit must be a whole number above 0, or left out.")
     return int(text)
 
 
@@ -71,5 +70,5 @@ def _subset(text: str) -> list[Any] | None:
     except (ValueError, RecursionError):
         expression = None
     if not isinstance(expression, list):
-        raise InvalidParameter("Query parameter subset is something else; send a JSON array.")
+        raise InvalidParameter("Query parameter subset must be a JSON array.")
     return expression

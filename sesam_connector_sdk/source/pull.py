@@ -62,7 +62,7 @@ def _since(source: Source[Any], text: str | None) -> Any:
     try:
         return source.since.decode(text)
     except ValueError as error:
-        raise InvalidParameter(f"Query parameter since is something else; send {error}.") from None
+        raise InvalidParameter(f"Query parameter since must be {error}.") from None
 
 
 class Pull:

@@ -34,7 +34,7 @@ def test_every_parameter_has_its_place() -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "+1", "1.0", "1e3", " 1", "ten", "٣", "²", "9" * 19])
 def test_a_limit_that_is_no_number_above_0_is_refused(text: str) -> None:
     """Naming the parameter. Seen to fail when 0 is taken: its empty page looks like the end."""
-    with pytest.raises(InvalidParameter, match=r"parameter limit is .* whole number above 0"):
+    with pytest.raises(InvalidParameter, match=r"parameter limit must be a whole number above 0"):
         PullParameters.parse({"limit": text})
 
 
@@ -50,7 +50,7 @@ def test_a_value_that_is_refused_is_not_quoted(name: str) -> None:
 @pytest.mark.parametrize("text", ["{}", "tank", "1", "[", "[NaN]", "[" * 5000, "[" + "9" * 5000])
 def test_a_subset_that_is_no_array_is_refused(text: str) -> None:
     """Naming the parameter, also where the parser gives up. Seen to fail with a RecursionError."""
-    with pytest.raises(InvalidParameter, match=r"parameter subset is .* send a JSON array"):
+    with pytest.raises(InvalidParameter, match=r"parameter subset must be a JSON array"):
         PullParameters.parse({"subset": text})
 
 

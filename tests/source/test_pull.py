@@ -336,7 +336,7 @@ def test_a_since_is_decoded_for_read() -> None:
             Table(),
             PullParameters(since="x"),
             InvalidParameter,
-            "since is something else; send a whole",
+            "since must be a whole number",
         ),
         (Whole(), PullParameters(since="7"), InvalidParameter, "knows no since"),
         (Table(), PullParameters(subset=["x"]), UnknownSubset, "no subsets"),
